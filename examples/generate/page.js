@@ -136,7 +136,20 @@ async function start(recommender, index, titles, groupOf, lines) {
     choose([...history, $("add").value]);
     $("add").value = "";
   });
-  $("add").form.addEventListener("submit", (event) => event.preventDefault());
+  /** Enter takes the emoji of that name, or else the first one whose name has the text in it. */
+  $("add").form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const text = $("add").value.trim().toLowerCase();
+    if (text === "") return;
+    const names = titles.map((title) => parts(title)[1].toLowerCase());
+    const row = names.includes(text) ? names.indexOf(text) : names.findIndex((name) => name.includes(text));
+    if (row < 0) {
+      status.textContent = `No emoji is called ${text}.`;
+      return;
+    }
+    $("add").value = "";
+    choose([...history, titles[row]]);
+  });
   $("user").addEventListener("click", () => choose(historyOf(lines[Math.floor(Math.random() * lines.length)])));
   $("restock").addEventListener("click", () => {
     inStock.add([...soldOut]);

@@ -49,7 +49,10 @@ export function serve(port) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { values } = parseArgs({ options: { port: { type: "string", default: "8080" }, browser: { type: "string" } } });
-  const server = await serve(Number(values.port));
+  const server = await serve(Number(values.port)).catch(({ message }) => {
+    console.error(`${message}: try another --port`);
+    process.exit(1);
+  });
   const address = `http://127.0.0.1:${server.address().port}/`;
   console.log(`The page is at ${address}`);
   if (values.browser) {

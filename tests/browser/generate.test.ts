@@ -89,6 +89,17 @@ describe.skipIf(!hasChromium)("examples/generate on a page (Chromium; skipped wh
     for (const name of await page.locator("#items .name").allTextContents()) expect(name).toMatch(/flag/);
   });
 
+  it("adds what is typed without its emoji, and says if there is none", async () => {
+    const before = await chosen();
+    await page.fill("#add", "Piz");
+    await page.press("#add", "Enter");
+    await expect.poll(() => page.locator("#history li").last().textContent()).toContain("🍕 pizza");
+    await page.fill("#add", "rqvae");
+    await page.press("#add", "Enter");
+    expect(await page.textContent("#status")).toBe("No emoji is called rqvae.");
+    expect(await chosen()).toBe(before + 1);
+  });
+
   it("fits a phone, and keeps nobody out", async () => {
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
     const { violations } = await new AxeBuilder({ page }).analyze();

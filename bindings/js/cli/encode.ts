@@ -49,6 +49,9 @@ numbers, one row per item, as wide as the model's: ${ITEM_FILES}.
 ${INPUTS}
 rqvae convert --help describes the formats of IDs. Only csv and parquet have
 titles, only semanticids has the codes' vectors, and npy has no item IDs.`,
+      `Of a model of several fields (rqvae inspect shows them), <items> is the first
+one, such as content, and --field gives the others, joined by item ID. The field
+behaviour is guessed. Or <items> is what rqvae fuse --like MODEL made, with all.`,
       `With --collisions, the IDs are published ones. An index that exists
 already is not read: new items are added to one by SemanticIdIndex.add.
 Reassigning needs all vectors in memory, suffixes do not.`,

@@ -58,6 +58,11 @@ async function run(given: Given): Promise<number> {
   const path = text(given, "histories");
   if (path === undefined) throw new UsageError("--histories is missing: name the file of what users chose");
   const firstRow = firstRowOf(given);
+  if (["last", "time", "both"].includes(text(given, "held-out") ?? "")) {
+    throw new UsageError(
+      "--held-out is a share here, such as 0.2; last, time and both are for rqvae train and rqvae fuse",
+    );
+  }
   const share = number(given, "held-out");
   const heldOut = share === undefined ? {} : { heldOut: requireShare(share, "held-out") };
   const format = oneOf(given, "format", EVALUATION_FORMATS) ?? "text";

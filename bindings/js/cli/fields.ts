@@ -3,6 +3,7 @@
 import { thousands } from "../base/words.ts";
 import { HELD_OUT, leaveOut } from "../evaluate/leave-out.ts";
 import { BEHAVIOUR } from "../fusion/behaviour-field.ts";
+import { FIELD_NAMES, isFieldName } from "../fusion/fuse.ts";
 import { type Fused, type FuseOptions, fuse, type NamedField, readLayout } from "../fusion/index.ts";
 import { type FieldLayout, type FieldVectors, fieldNames, widthOf } from "../items/fields.ts";
 import type { RQVAE } from "../model/rqvae.ts";
@@ -39,7 +40,7 @@ export const weighingOptions: Record<string, Option> = {
   weight: {
     value: "NAME=X",
     repeats: true,
-    help: 'how much a field counts (default: 1): behaviour=0.5;\nor "auto": chosen by what users chose last',
+    help: 'how much a field counts (default: 1): behaviour=0.5;\nmay be given for several; or "auto": chosen by what\nusers chose last',
   },
   ...historyOptions,
   "held-out": {
@@ -60,12 +61,33 @@ const NAMED = /^([\p{L}\p{N}][\p{L}\p{N}_.-]*)=(.+)$/su;
 
 /** The fields that were named. @throws UsageError */
 export function namedFiles(given: Given): { name: string; path: string }[] {
-  return (given.lists.field ?? []).map((word) => {
+  const files = (given.lists.field ?? []).map((word) => {
     const [, name, path] = NAMED.exec(word) ?? [];
     if (name === undefined)
       throw new UsageError(`--field must be NAME=FILE, such as image=images.npy, but is "${word}"`);
+    requireFieldName(name);
     return { name, path: path! };
   });
+  refuseTwice("--field", files);
+  return files;
+}
+
+/** @throws UsageError for a name that is given twice */
+function refuseTwice(option: string, given: readonly { name: string }[]): void {
+  const twice = given.find(({ name }, i) => given.findIndex((other) => other.name === name) < i);
+  if (twice) throw new UsageError(`${option} ${twice.name} is given twice`);
+}
+
+/** @throws UsageError for the field that <items> is */
+function refuseMain(named: readonly { name: string }[], main: string): void {
+  if (named.some(({ name }) => name === main))
+    throw new UsageError(`--field ${main}: <items> is the field ${main}; give another name`);
+}
+
+/** @throws UsageError */
+export function requireFieldName(name: string): void {
+  if (isFieldName(name)) return;
+  throw new UsageError(`"${name}" cannot be the name of a field: it must be ${FIELD_NAMES}`);
 }
 
 /** @throws UsageError */
@@ -78,33 +100,39 @@ function weightsOf(given: Given): FuseOptions["weights"] {
       throw new UsageError("--weight auto needs --histories, by which weights are chosen");
     return "auto";
   }
-  return Object.fromEntries(
-    words.map((word) => {
-      const [, name, x] = NAMED.exec(word) ?? [];
-      const weight = Number(x?.trim() || Number.NaN);
-      if (name === undefined || !(weight > 0)) {
-        throw new UsageError(
-          `--weight must be NAME=X with a number above 0, such as behaviour=0.5, or auto, but is "${word}"`,
-        );
-      }
-      return [name, weight];
-    }),
-  );
+  const weights = words.map((word) => {
+    const [, name, x] = NAMED.exec(word) ?? [];
+    const weight = Number(x?.trim() || Number.NaN);
+    if (name === undefined || !(weight > 0 && weight <= 1e6)) {
+      throw new UsageError(
+        `--weight must be NAME=X with a number above 0, to 1,000,000, such as behaviour=0.5, or auto, but is "${word}"; repeat it for each field`,
+      );
+    }
+    return { name, weight };
+  });
+  refuseTwice("--weight", weights);
+  return Object.fromEntries(weights.map(({ name, weight }) => [name, weight]));
 }
 
-/** The files of the options, to be looked at. @throws UsageError for options without what they go with */
-export function fieldFiles(given: Given): RoledFile[] {
+/**
+ * The files of the options, to be looked at.
+ * @param another How the command takes more fields.
+ * @throws UsageError for options without what they go with
+ */
+export function fieldFiles(given: Given, another = "--field"): RoledFile[] {
   for (const name of ["first-row", "held-out"]) {
     if (given.values[name] !== undefined && given.values.histories === undefined) {
       throw new UsageError(`--${name} goes with --histories`);
     }
   }
   if (given.lists.weight !== undefined && !hasFields(given) && given.positionals.length < 2) {
-    throw new UsageError("--weight weighs fields: give --field or --histories");
+    throw new UsageError(`--weight needs a second field: give ${another} or --histories`);
   }
   weightsOf(given);
+  const named = namedFiles(given);
+  refuseMain(named, CONTENT);
   return [
-    ...namedFiles(given).map(({ name, path }) => ({ as: `--field ${name}`, path, role: "items" as const })),
+    ...named.map(({ name, path }) => ({ as: `--field ${name}`, path, role: "items" as const })),
     { as: "--histories", path: text(given, "histories"), role: "histories" },
   ];
 }
@@ -184,7 +212,7 @@ export async function fuseGiven(
   }
   tell(fused.text);
   if (histories && which === undefined) {
-    tell(`To evaluate IDs by the same users (rqvae evaluate), leave out what is to be found there: --held-out last.`);
+    tell(`To evaluate IDs by the same users (rqvae evaluate), leave out what is to be found there: --held-out both.`);
   }
   return fused;
 }
@@ -253,15 +281,18 @@ export async function itemsForModel(
       throw new UsageError("--field is for a model of several fields, and this one has no fields (rqvae inspect)");
     return main.items;
   }
-  const fused = await withLayout(itemsPath, main.items, quiet);
+  const fused = await withLayout(itemsPath, main.items, quiet || named.length > 0);
+  if ("fields" in fused && named.length > 0) {
+    throw new UsageError(`${itemsPath} has all fields already: leave out --field, or give the file of the first field`);
+  }
   if ("fields" in fused || (named.length === 0 && main.items.dim === widthOf(layout))) return fused;
   const first = layout.fields[0]!.name;
+  refuseMain(named, first);
   const fields = [mainField(first, main), ...(await readFields(given, main))];
   return fuse(fields, { like: layout, ...(main.itemIds && { itemIds: main.itemIds }) }).then(
     (made) => {
       const isGuessed = made.report.some(({ guessed }) => guessed > 0);
-      const known =
-        "Items that had one when the model was trained may get other IDs than then: theirs are those of that time.";
+      const known = "An item that had such a vector in training may get another ID now: keep the one that it got then.";
       if (!quiet) process.stderr.write(`${made.text}\n${isGuessed ? `${known}\n` : ""}`);
       return made;
     },

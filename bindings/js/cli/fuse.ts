@@ -1,11 +1,19 @@
 import { basename } from "node:path";
-import { counted } from "../base/words.ts";
+import { counted, thousands } from "../base/words.ts";
 import { writeNpy } from "../formats/arrays/npy.ts";
 import type { NamedField } from "../fusion/index.ts";
 import { writeLayout } from "../fusion/index.ts";
 import type { FieldLayout } from "../items/fields.ts";
 import { type Command, type Given, number, text, typedName, UsageError, wholeNumber } from "./command.ts";
-import { asField, fieldFiles, fuseGiven, layoutPathOf, readLayoutFile, weighingOptions } from "./fields.ts";
+import {
+  asField,
+  fieldFiles,
+  fuseGiven,
+  layoutPathOf,
+  readLayoutFile,
+  requireFieldName,
+  weighingOptions,
+} from "./fields.ts";
 import { checkRoles } from "./file-roles.ts";
 import {
   type Catalogue,
@@ -68,11 +76,15 @@ rqvae train reads, so that the model can fuse new items by itself.`,
   run,
 };
 
+/** Of the options of `fuse` in the library. */
+const MOST = { dim: 1024, window: 1000, smoothing: 1 };
+
 async function run(given: Given): Promise<number> {
   const quiet = given.values.quiet === true;
   const files = given.positionals.map(nameOf);
   const twice = files.find(({ name }, i) => files.findIndex((other) => other.name === name) < i);
   if (twice) throw new UsageError(`two fields are called ${twice.name}: name them, as in title=FILE image=FILE`);
+  for (const { name } of files) requireFieldName(name);
   const output = text(given, "output") ?? "fused.npy";
   requireFile(typedName(given, "output"), output, "npy");
   requireExtension(typedName(given, "output"), output, [".npy"]);
@@ -87,13 +99,18 @@ async function run(given: Given): Promise<number> {
     smoothing: number(given, "smoothing"),
     seed: wholeNumber(given, "seed", 0),
   };
+  for (const [name, most] of Object.entries(MOST)) {
+    const value = settings[name as keyof typeof MOST];
+    if (value === undefined || (value >= 0 && value <= most)) continue;
+    throw new UsageError(`${typedName(given, name)} must be at most ${thousands(most)}, but is ${given.values[name]}`);
+  }
   for (const [name, value] of Object.entries(settings)) {
     if (value !== undefined && given.values.histories === undefined)
       throw new UsageError(`--${name} goes with --histories`);
   }
   await checkRoles([
     ...files.map(({ path }) => ({ as: "<items>", path, role: "items" as const })),
-    ...fieldFiles(given),
+    ...fieldFiles(given, "another file"),
     { as: "--item-ids", path: text(given, "item-ids"), role: "titles" },
   ]);
   const [layoutPath, idsPath] = [layoutPathOf(output), output.replace(/\.npy$/, ".items.json")];

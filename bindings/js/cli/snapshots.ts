@@ -61,6 +61,15 @@ export class Snapshots {
     return { snapshots: { epochs: this.#paths.length, write } };
   }
 
+  /** Why there are fewer than asked for; nothing if there are not. */
+  get lack(): string {
+    const made = this.#models.length;
+    if (made === this.#paths.length) return "";
+    const why =
+      made > 0 ? "there were no more epochs before the last" : "no epoch before the last has a tree like the model's";
+    return `--snapshots ${this.#paths.length}: ${made === 0 ? "none" : `only ${made}`} written, since ${why}`;
+  }
+
   /** Writes the files, and says what they are. */
   async write(): Promise<{ path: string; what: string; size: string }[]> {
     const files: { path: string; what: string; size: string }[] = [];

@@ -350,6 +350,7 @@ async function runLocked(
         provenance,
       );
     }
+    if (snapshots?.lack) process.stderr.write(`rqvae: ${snapshots.lack}\n`);
     tellKeptStart(history, place.quiet || given.values.json === true);
     if (checkpoint) {
       const { from, ...finished } = finishedTraining(model);

@@ -45,10 +45,12 @@ function verdictOf(name: string, comparisons: readonly Comparison[]): string {
       .every(({ measures: { "recall@10": recall } }) => recall.mean > recall.margin);
   if (!beats(({ over }) => over === `${name}, shuffled`))
     return `${name}: no better than the same IDs shuffled. Its codes say nothing about what users choose next.`;
-  const beyond = beats(({ over }) => over === "item bigrams" || over === "random IDs")
-    ? "beyond what the items themselves do"
-    : "but no more than items without IDs do (item bigrams, random IDs)";
-  return `${name}: its codes say something about what users choose next, ${beyond}.`;
+  const notBeaten = ["item bigrams", "random IDs"].filter((rival) => !beats(({ over }) => over === rival));
+  const beyond =
+    notBeaten.length === 0
+      ? ", beyond what the items themselves do"
+      : `. But it is not certainly better than ${notBeaten.join(" and ")}, which do not know what items are like`;
+  return `${name}: its codes say something about what users choose next${beyond}.`;
 }
 
 /** In plain words, several lines. */

@@ -88,6 +88,10 @@ const WHERE = "fuse";
 const NAME = /^[\p{L}\p{N}][\p{L}\p{N}_.-]{0,63}$/u;
 /** Names that mean something else in items. */
 const TAKEN = ["data", "rows", "dim", "fields", "read"];
+/** What a name of a field must be. */
+export const FIELD_NAMES = `a name of letters, digits, "_", "-" and ".", other than ${TAKEN.join(", ")}`;
+export const isFieldName = (name: unknown): boolean =>
+  typeof name === "string" && NAME.test(name) && !TAKEN.includes(name);
 
 /**
  * Makes one vector of several. Each field's vector gets unit length, its mean over the catalogue is subtracted, and what is left is scaled
@@ -126,7 +130,7 @@ async function fuseAll(given: readonly NamedField[], options: FuseOptions): Prom
       )`${{ argument: "like" }} fuses as before, with the weights of then, and behaviour of other histories would mean something else${{ hint: "leave out histories and weights, or make a new model" }}`;
     }
   }
-  const parts = await joinAll(given, catalogue, weights);
+  const parts = await joinAll(given, catalogue, weights, like);
   const itemIds = catalogue ?? given[0]!.itemIds;
   const n = parts[0]!.rows.length;
   if (histories !== undefined) {
@@ -184,7 +188,7 @@ function weightOf(name: string, own: unknown, weights: unknown): number {
   requireThat(
     isSo,
     `${name}.weight`,
-    "a number above 0, to 1,000,000 (leave out a field that shall not count)",
+    "a number above 0, to 1,000,000 (leave out a field that should not count)",
     weight,
     WHERE,
   );
@@ -195,6 +199,7 @@ async function joinAll(
   given: readonly NamedField[],
   catalogue: readonly string[] | undefined,
   weights: unknown,
+  like: FieldLayout | undefined,
 ): Promise<Part[]> {
   if (catalogue !== undefined) {
     const isSo = Array.isArray(catalogue) && catalogue.every((itemId) => typeof itemId === "string");
@@ -205,19 +210,12 @@ async function joinAll(
   let left: JoinSource | undefined = catalogue && { name: "the catalogue", rows: catalogue.length, itemIds: catalogue };
   for (const [i, field] of given.entries()) {
     const { name, vectors, itemIds, weight } = (field ?? {}) as NamedField;
-    const isName = typeof name === "string" && NAME.test(name) && !TAKEN.includes(name);
-    requireThat(
-      isName,
-      `fields[${i}].name`,
-      `a name of letters, digits, "_", "-" and ".", other than ${TAKEN.join(", ")}`,
-      name,
-      WHERE,
-    );
+    requireThat(isFieldName(name), `fields[${i}].name`, FIELD_NAMES, name, WHERE);
     if (given.findIndex((each) => each?.name === name) < i) {
-      throw invalid()`${{ argument: `fields[${i}].name` }}: ${name} is the name of two fields`;
+      throw invalid()`${{ argument: "fields" }}: two are called ${name}${{ hint: "every field needs a name of its own" }}`;
     }
     const matrix = isSource(vectors) ? await readSourceRows(vectors, vectors.rows, `${name}.vectors`).take() : vectors;
-    const open = openField(matrix, name);
+    const open = openField(matrix, name, like?.fields.find((known) => known.name === name)?.dim);
     const source = { name, rows: open.rows, itemIds };
     const join = joinItems(left ?? source, source, "vector");
     // A first field that is the catalogue is joined with itself, and a join by item ID is told by the counts.
@@ -266,7 +264,7 @@ function describe({ name, dim, weight, missing, guessed, extra }: FieldReport, n
         ? "; no item has it"
         : `; ${thousands(missing)} of ${counted(n, "item")} (${percent(missing / n)}) have none`;
   const instead =
-    missing === 0 ? "" : guessed > 0 ? ", which is guessed from the other fields" : ", where the mean stands for it";
+    missing === 0 ? "" : guessed > 0 ? ", so it is guessed from the other fields" : ", so the mean stands for it";
   const left = extra === 0 ? "" : `; ${counted(extra, "row")} of other items ${extra === 1 ? "is" : "are"} left out`;
   return `${name}: ${counted(dim, "number")}, weight ${short(weight)}${without}${instead}${left}.${joined === "" ? "" : ` ${joined}`}`;
 }

@@ -1,5 +1,5 @@
 import { invalid } from "../base/errors.ts";
-import { fields, oneOf, readJson } from "../base/json-shape.ts";
+import { fields, is, readJson } from "../base/json-shape.ts";
 import { requireThat } from "../base/option-reader.ts";
 import {
   type FieldLayout,
@@ -24,7 +24,7 @@ export function readLayout(json: string): FieldLayout {
   const complain = (what: string, cause?: unknown) =>
     invalid("FILE_CONTENT", cause)`this is no layout of fields: ${what}`;
   const shape: typeof STORED_LAYOUT = (value, fail, path) => {
-    fields({ format: oneOf([FORMAT]) })(value, fail, path);
+    fields({ format: is(`${FORMAT}, as in a file of rqvae fuse`, (format) => format === FORMAT) })(value, fail, path);
     STORED_LAYOUT(value, fail, path);
   };
   return fromStored(readJson<StoredLayout>(json, shape, complain));

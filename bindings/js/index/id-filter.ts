@@ -52,7 +52,12 @@ export function makeFilter(
   let kept: Iterable<number>;
   let isExcluding = false;
   if (typeof which === "function") {
-    const allowed = all.map((row) => (which(rows.itemAt(row)) ? 1 : 0));
+    const allowed = all.map((row) => {
+      const answer: unknown = which(rows.itemAt(row));
+      const isPromise = typeof (answer as PromiseLike<unknown> | null | undefined)?.then === "function";
+      requireThat(!isPromise, "which", "a function that answers true or false at once", answer, "filter");
+      return answer ? 1 : 0;
+    });
     isExcluding = allowed.reduce((sum, one) => sum + one, 0) > all.length / 2;
     kept = all.filter((_, i) => (allowed[i] === 0) === isExcluding);
   } else kept = rowsOf(which, rows, "filter", unknown);
@@ -68,7 +73,7 @@ function rowsOf(itemIds: ArrayLike<ItemId>, rows: PublishedRows, where: string, 
     else if (unknown === "error") {
       throw invalid(
         "UNKNOWN_ITEM",
-      )`${call(where)}${{ argument: "itemIds" }}, ${{ row: i }}: item ${show(itemId)} is not in the index`;
+      )`${call(where)}${{ argument: "itemIds" }}, ${{ row: i }}: item ${show(itemId)} is not in the index${where === "filter" ? { hint: 'unknown: "skip" leaves such items out', after: "; " } : ""}`;
     }
   });
   return found;

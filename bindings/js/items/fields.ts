@@ -69,8 +69,11 @@ export interface OpenField {
   unit(row: number): Float64Array | undefined;
 }
 
-/** @throws InvalidInputError that names the field */
-export function openField(vectors: FieldVectors, name: string, dim?: number): OpenField {
+/**
+ * @param dimIfNone The numbers of a vector where all rows are null. Default: then there must be one.
+ * @throws InvalidInputError that names the field
+ */
+export function openField(vectors: FieldVectors, name: string, dimIfNone?: number): OpenField {
   const places: number[] = [];
   const isTable = isList(vectors) && typedArrayName(vectors) === undefined;
   const argument = `${name}.vectors`;
@@ -78,7 +81,10 @@ export function openField(vectors: FieldVectors, name: string, dim?: number): Op
   requireThat(isTable || typeof vectors === "object", argument, "{ data, rows, dim } or an array of rows", vectors);
   if (isTable) for (let row = 0; row < rows!; row++) if ((vectors[row] ?? null) !== null) places.push(row);
   const given = (isTable ? places.map((row) => vectors[row]) : vectors) as Items;
-  if (isTable && places.length === 0) throw invalid("EMPTY")`${{ argument }}: there is no vector`;
+  if (isTable && places.length === 0) {
+    if (dimIfNone && rows) return { rows, dim: dimIfNone, isGiven: () => false, unit: () => undefined };
+    throw invalid("EMPTY")`${{ argument }}: there is no vector${{ hint: "leave the field out" }}`;
+  }
   const inField = <T>(read: () => T): T => {
     try {
       return read();
@@ -86,7 +92,7 @@ export function openField(vectors: FieldVectors, name: string, dim?: number): Op
       throw inWhole(error, (row) => places[row] ?? row, argument);
     }
   };
-  const known = (isTable && !dim ? (given as number[][])[0]!.length : dim) as number;
+  const known = isTable ? (given as number[][])[0]!.length : undefined;
   const opened = inField(() => readItemRows(given, isTable ? places.length : rows!, "", known));
   const placeOf = isTable ? new Int32Array(rows!).fill(-1) : undefined;
   places.forEach((row, i) => {
@@ -254,7 +260,7 @@ export class FieldJoiner {
       )`${{ argument: "items" }}: there are no fields${{ hint: `expected ${fieldNames(layout)}` }}`;
     const opened = layout.fields.map(({ name, dim }) => {
       if (!names.includes(name)) return undefined;
-      const open = openField((items as FieldItems)[name]!, `items.${name}`);
+      const open = openField((items as FieldItems)[name]!, `items.${name}`, dim);
       requireField(layout, name, open.dim);
       return { open, dim };
     });
@@ -266,7 +272,7 @@ export class FieldJoiner {
       if (rows === first!.rows) continue;
       throw invalid(
         "COUNTS_DIFFER",
-      )`${{ argument: "items" }}: ${first!.name} has ${counted(first!.rows, "row")}, but ${name} has ${rows}${{ hint: "row i of each must be item i: write null for a missing vector, or join them by item ID with fuse(…, { like: model.fields })" }}`;
+      )`${{ argument: "items" }}: ${first!.name} has ${counted(first!.rows, "row")}, but ${name} has ${counted(rows, "row")}${{ hint: "row i of each must be item i: write null for a missing vector, or join them by item ID with fuse(…, { like: model.fields })" }}`;
     }
     const data = fuseRows(layout, opened, first!.rows, (row) => `items: row ${row}`);
     return { data, rows: first!.rows, dim: widthOf(layout), fields: layout };
@@ -282,7 +288,10 @@ export function joinerFor(given: FieldLayout, before: FieldJoiner | undefined): 
 
 /** @throws InvalidInputError */
 export function requireLayout(layout: FieldLayout, argument = "items.fields"): void {
-  LAYOUT(layout, (what) => invalid()`${{ argument }} must be what fuse gives: ${what}`);
+  LAYOUT(
+    layout,
+    (what) => invalid()`${{ argument }} must be what fuse gives as fields, or the fields of a model: ${what}`,
+  );
 }
 
 /** @throws InvalidInputError */

@@ -4,6 +4,7 @@ import { requireList } from "../base/attached.ts";
 import { describeValue } from "../base/describe-value.ts";
 import { invalid } from "../base/errors.ts";
 import { requireThat } from "../base/option-reader.ts";
+import { worded } from "../base/wording.ts";
 import { counted, thousands } from "../base/words.ts";
 
 /** A source that has one row per item. */
@@ -143,7 +144,7 @@ function byPlace(left: JoinSource, right: JoinSource, what: string): ItemJoin {
       "COUNTS_DIFFER",
     )`${{ file: right.name, form: "statement" }} has ${counted(rightRows, what)}, but ${{ file: left.name, form: "statement" }} has ${counted(leftRows, "item")}, and ${
       left.itemIds || right.itemIds ? `${lacking.name} has no item IDs to join them by` : "neither has item IDs"
-    }: row i of one must be row i of the other`;
+    }: row i of one must be row i of the other${lacking === left && right.itemIds ? worded`${{ api: "", cli: `, or give the item IDs of ${left.name} with --item-ids` }}` : ""}`;
   }
   for (const [named, other] of [
     [left, right],

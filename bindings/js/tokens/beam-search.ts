@@ -175,6 +175,8 @@ async function* search<State>(
     codes.length === levels || (suffix === "needed" && codes.length === levels - 1 && isAlone(counts, state));
 
   let state = firstState;
+  /** Logits in a row of the whole vocabulary, as the first such answer had them. */
+  let size: number | undefined;
   let beams: readonly Beam[] = [{ state: counts.trie.root, codes: [], tokens: [], logProbability: 0, from: 0 }];
   if (!counts.has(counts.trie.root)) beams = [];
   for (let depth = 0; beams.length > 0; depth++) {
@@ -183,11 +185,14 @@ async function* search<State>(
       const context = { order: beams.map(({ from }) => from), state, signal };
       const prefixes = beams.map((beam) => beam.tokens);
       const answer = await orAborted(Promise.resolve(step(prefixes, context)), signal);
-      if (isLogits(answer)) logits = new Logits(answer, beams.length, depth, tokens, probabilities, where);
-      else {
-        logits = new Logits(answer?.logits, beams.length, depth, tokens, probabilities, where);
-        state = answer.state;
+      logits = new Logits(answer, beams.length, depth, tokens, probabilities, where);
+      if (!isLogits(answer)) state = answer.state;
+      if (size !== undefined && logits.size !== undefined && logits.size !== size) {
+        throw invalid(
+          "COUNTS_DIFFER",
+        )`${call(where)}${{ argument: "step" }} returned ${size} logits for each prefix before, and now ${logits.size} for each of ${beams.length}${{ hint: "return those of the last position only" }}`;
       }
+      size ??= logits.size;
       liveCountsOf(view); // throws if the index has changed
     }
     const alive = new Best<Beam>(width, (a, b) => b.logProbability - a.logProbability || a.state - b.state);
@@ -269,9 +274,12 @@ class Logits {
   readonly #place: ArrayLike<number> | undefined;
   readonly #probabilities: "valid" | "vocabulary" | "given";
 
+  /** Of a row, if it has all tokens of the model. */
+  readonly size: number | undefined;
+
   /** @throws InvalidInputError for anything but one row for each prefix. */
   constructor(
-    values: unknown,
+    answer: StepAnswer<unknown>,
     rows: number,
     depth: number,
     tokens: CodeTokens,
@@ -279,6 +287,7 @@ class Logits {
     where: string,
   ) {
     const codes = tokens.of[depth]!;
+    const values: unknown = isLogits(answer) ? answer : answer?.logits;
     const isSo = isLogits(values);
     const width = isSo ? values.length / rows : 0;
     const isOfCodes = width === codes.length && probabilities !== "vocabulary";
@@ -286,11 +295,12 @@ class Logits {
       const orCodes = probabilities === "vocabulary" ? "" : `, or ${codes.length} (the codes of level ${depth})`;
       throw invalid(
         "COUNTS_DIFFER",
-      )`${call(where)}${{ argument: "step" }} must return a Float32Array of ${rows} x the model's vocabulary, which has more than ${tokens.largest} tokens${orCodes}, received ${show(values)}${isSo ? ` of ${values.length}` : ""}`;
+      )`${call(where)}${{ argument: "step" }} must return the logits of the next token as one Float32Array of ${rows} x the model's vocabulary, which has more than ${tokens.largest} tokens${orCodes}, received ${show(values ?? answer)}${isSo ? ` of ${values.length}` : ""}`;
     }
     this.#values = values;
     this.#width = width;
     this.#place = isOfCodes ? undefined : codes;
+    this.size = isOfCodes ? undefined : width;
     this.#probabilities = probabilities;
   }
 

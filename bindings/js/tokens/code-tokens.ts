@@ -22,7 +22,7 @@ export class CodeTokens {
   /** @throws InvalidInputError if a token is not a whole number, or stands for two things that may follow at the same position. */
   constructor(codebookSizes: readonly number[], vocabulary: IdVocabulary) {
     if (typeof vocabulary?.tokenOf !== "function") {
-      throw invalid()`${{ argument: "vocabulary" }} must be { tokenOf(level, code), eos }, received ${show(vocabulary)}`;
+      throw invalid()`${{ argument: "vocabulary" }} must be a Vocabulary, or have tokenOf(level, code) and eos as one has, received ${show(vocabulary)}`;
     }
     const { eos } = vocabulary;
     checkToken(eos, "eos");

@@ -78,4 +78,9 @@ it("says what is missing or wrong", () => {
   expectError(rqvae("evaluate", "a=,", "--histories", "histories.txt"), 2, "names no file");
   expectError(rqvae("evaluate", "items.npy", "--histories", "histories.txt"), 1, "items.npy");
   expectError(rqvae("evaluate", "a.csv", "--histories", "histories.txt", "--held-out", "1"), 2, "--held-out");
+  expectError(
+    rqvae("evaluate", "a.csv", "--histories", "histories.txt", "--held-out", "both"),
+    2,
+    "--held-out is a share here, such as 0.2",
+  );
 });

@@ -19,11 +19,11 @@ it("fuses files into one with its layout, which train reads and encode uses", as
   prepare();
   const made = rqvae("fuse", "title=items.npy", "images.npy", "--weight", "images=0.5", "--histories", "shop.csv");
   expect(made.stderr).toMatch(/title: 5 numbers, weight 1/);
-  expect(made.stderr).toMatch(/images: 4 numbers, weight 0?\.50*; 1 of 60 items \(1.7%\) have none, where the mean/);
+  expect(made.stderr).toMatch(/images: 4 numbers, weight 0?\.50*; 1 of 60 items \(1.7%\) have none, so the mean/);
   expect(made.stderr).toMatch(
-    /behaviour: \d+ numbers, weight 1\S*; 3 of 60 items \(5.0%\) have none, which is guessed/,
+    /behaviour: \d+ numbers, weight 1\S*; 3 of 60 items \(5.0%\) have none, so it is guessed/,
   );
-  expect(made.stderr).toMatch(/leave out what is to be found there: --held-out last/);
+  expect(made.stderr).toMatch(/leave out what is to be found there: --held-out both/);
   expect(made.stderr).toMatch(/Fused 60 items into vectors of \d+ numbers: fused.npy, the fields in fused.fields.json/);
   expect([made.status, made.stdout]).toEqual([0, ""]);
   expectError(rqvae("fuse", "items.npy", "images.npy"), 1, "fused.npy", "--force");
@@ -46,12 +46,22 @@ it("fuses files into one with its layout, which train reads and encode uses", as
       rqvae("encode", "model.safetensors", "again.npy"),
       rqvae("encode", "model.safetensors", "items.npy", "--field", "images=images.npy"),
     ];
-    expect(b.stderr).toMatch(/behaviour: .* no item has it, which is guessed from the other fields/);
+    expect(b.stderr).toMatch(/behaviour: .* no item has it, so it is guessed from the other fields/);
     expect(a.stdout).toBe(b.stdout);
     expect(a.stdout).toMatch(/^item,code_1/);
   }
+  expectError(
+    rqvae("encode", "model.safetensors", "fused.npy", "--field", "images=images.npy"),
+    2,
+    "fused.npy has all fields already",
+  );
+  expectError(
+    rqvae("encode", "model.safetensors", "items.npy", "--field", "title=items.npy"),
+    2,
+    "<items> is the field title",
+  );
   const alone = rqvae("encode", "model.safetensors", "items.npy");
-  expect(alone.stderr).toMatch(/images: .*no item has it, where the mean stands for it/);
+  expect(alone.stderr).toMatch(/images: .*no item has it, so the mean stands for it/);
   expectError(
     rqvae("encode", "model.safetensors", "items.npy", "--field", "image=items.npy"),
     1,
@@ -100,7 +110,18 @@ it("refuses what does not go together", () => {
   prepare();
   const wrong: [string[], number, ...string[]][] = [
     [["train", "items.npy", "--field", "images.npy"], 2, "--field must be NAME=FILE"],
-    [["train", "items.npy", "--weight", "content=2"], 2, "--weight weighs fields"],
+    [["train", "items.npy", "--weight", "content=2"], 2, "--weight needs a second field: give --field or"],
+    [["fuse", "items.npy", "--weight", "items=2"], 2, "--weight needs a second field: give another file or"],
+    [
+      ["fuse", "items.npy", "images.npy", "--weight", "items=2", "--weight", "items=3"],
+      2,
+      "--weight items is given twice",
+    ],
+    [["fuse", "items.npy", "images.npy", "--weight", "items=0"], 2, "above 0", 'is "items=0"'],
+    [["fuse", "data=items.npy", "images.npy"], 2, '"data" cannot be the name of a field'],
+    [["fuse", "items.npy", "--histories", "shop.csv", "--dim", "5000"], 2, "--dim must be at most 1,024, but is 5000"],
+    [["train", "items.npy", "--field", "a=images.npy", "--field", "a=images.npy"], 2, "--field a is given twice"],
+    [["train", "items.npy", "--field", "content=images.npy"], 2, "<items> is the field content"],
     [["train", "items.npy", "--histories", "shop.csv", "--weight", "content=x"], 2, "--weight must be NAME=X"],
     [["train", "items.npy", "--field", "image=items.npy", "--weight", "auto"], 2, "--weight auto needs --histories"],
     [

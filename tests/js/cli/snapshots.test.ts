@@ -17,6 +17,8 @@ test("writes the IDs of the epochs before the last, published like the IDs thems
     expect([ids.length, ids.levels]).toEqual([rows, final.levels]);
   }
   expect(files()).not.toContain("model.ids.snapshot-3.csv");
+  const few = rqvae("train", "items.npy", ...quick, "-o", "few.safetensors", "--snapshots", "50");
+  expect(few.stderr).toMatch(/--snapshots 50: only \d+ written, since there were no more epochs before the last/);
   // What stands there is not overwritten without being asked.
   const again = rqvae(
     "train",

@@ -235,6 +235,14 @@ describe("an evaluation", () => {
     }
     expect(evaluation.text).toMatch(/right: its codes say something about what users choose next, beyond/);
     expect(evaluation.text).toMatch(/wrong: no better than the same IDs shuffled/);
+    // Only the rivals that are not beaten are named.
+    for (const rival of ["item bigrams", "random IDs"]) {
+      const doctored = structuredClone(evaluation);
+      over(doctored, 0, "right", rival).mean = 0;
+      expect(evaluationTable(doctored, "text")).toContain(
+        `right: its codes say something about what users choose next. But it is not certainly better than ${rival}, which`,
+      );
+    }
     expect(evaluation.text).toMatch(/Split by position, since the histories have no times/);
     expect(evaluation.text).toMatch(/A large model may rank IDs differently/);
   });

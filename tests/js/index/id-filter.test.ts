@@ -138,7 +138,13 @@ test("all items are allowed without a choice, and none by the complement", async
 
 test("items that are not in the index are refused, or skipped on request", async () => {
   const index = build();
-  await expect(index.filter(["hat", "cap"])).rejects.toMatchObject({ code: "UNKNOWN_ITEM", row: 1 });
+  await expect(index.filter(["hat", "cap"])).rejects.toMatchObject({
+    code: "UNKNOWN_ITEM",
+    row: 1,
+    message: expect.stringMatching(/unknown: "skip" leaves such items out/),
+  });
+  // A promise is true, and would allow everything.
+  await expect(index.filter((async () => false) as never)).rejects.toThrow(/which must be a function that answers/);
   expect((await index.filter(["hat", "cap", "hat"], { unknown: "skip" })).items()).toEqual(["hat"]);
   const filter = await index.filter(["hat"]);
   expect(() => filter.add(["sock", "cap"])).toThrow(/add: itemIds, row 1: item "cap" is not in the index/);

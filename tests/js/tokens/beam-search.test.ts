@@ -355,13 +355,14 @@ describe("what a step may return", () => {
     beamSearch({ step: () => answer as Float32Array, index, vocabulary, probabilities });
 
   it("is one row for each prefix, of the vocabulary or of the codes", async () => {
-    const rule = /step must return a Float32Array of 1 x the model's vocabulary, which has more than 14 tokens/;
+    const rule = /step must return .* one Float32Array of 1 x the model's vocabulary, which has more than 14 tokens/;
     for (const answer of [new Float32Array(14), new Float32Array(0), [1, 2, 3], undefined, null, {}, { logits: 3 }]) {
       await expect(searchWith(answer)).rejects.toThrow(rule);
     }
     await expect(searchWith(new Float32Array(4))).rejects.toThrow(
       /or 3 \(the codes of level 0\), received Float32Array of 4/,
     );
+    await expect(searchWith([1, 2, 3])).rejects.toThrow(/received \[1, 2, 3\]/);
     await expect(searchWith(new Float32Array(3), "vocabulary")).rejects.toThrow(/14 tokens, received/);
     await expect(searchWith(new Float32Array(15).fill(Number.NaN))).rejects.toThrow(/step, row 0: a logit is NaN/);
     await expect(searchWith(new Float64Array(15).fill(Number.POSITIVE_INFINITY))).rejects.toThrow(
@@ -369,6 +370,17 @@ describe("what a step may return", () => {
     );
     await expect(searchWith(new Float32Array(15).fill(1), "given")).rejects.toThrow(/1 is not a log-probability/);
     await expect(searchWith(new Float32Array(15).fill(Number.NaN), "given")).rejects.toThrow(InvalidInputError);
+  });
+
+  it("has rows as wide as before: not the logits of all positions, whose first row would be taken for the last", async () => {
+    const all: BeamStep = (prefixes) => new Float32Array(prefixes.length * 15 * (4 + prefixes[0]!.length));
+    await expect(beamSearch({ step: all, index, vocabulary })).rejects.toMatchObject({
+      code: "COUNTS_DIFFER",
+      message: expect.stringMatching(/returned 60 logits for each prefix before, and now 75.*last position only/),
+    });
+    // Those of the codes may come in between.
+    const mixed: BeamStep = (prefixes) => new Float32Array(prefixes.length * (prefixes[0]!.length === 1 ? 4 : 15));
+    expect(await beamSearch({ step: mixed, index, vocabulary, topK: 2 })).toHaveLength(2);
   });
 
   it("is added as it is with probabilities none", async () => {

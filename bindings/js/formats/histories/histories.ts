@@ -93,7 +93,7 @@ export class HistoriesBuilder {
     if (this.#item.length === 0) {
       throw invalid(
         "COUNTS_DIFFER",
-      )`none of the ${counted(this.#unknown.size, "item")} in the histories is in the catalogue of ${counted(this.#catalogueItems, "item")}: the first is ${JSON.stringify(examples[0])}${{ hint: worded`give the item IDs that the histories use ${{ api: "as itemIds", cli: "with --item-ids" }}` }}`;
+      )`none of the ${counted(this.#unknown.size, "item")} in the histories is in the catalogue of ${counted(this.#catalogueItems, "item")}: the first is ${JSON.stringify(examples[0])}${{ hint: worded`give the item IDs that the histories use ${{ api: "as itemIds", cli: "with --item-ids, here or when the IDs are made" }}` }}`;
     }
     const n = this.#item.length;
     const counts = new Uint32Array(this.#users.size + 1);
