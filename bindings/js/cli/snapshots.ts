@@ -66,7 +66,9 @@ export class Snapshots {
     const made = this.#models.length;
     if (made === this.#paths.length) return "";
     const why =
-      made > 0 ? "there were no more epochs before the last" : "no epoch before the last has a tree like the model's";
+      made > 0
+        ? "there were no more epochs before the last"
+        : "there was no epoch before the last, or training kept its start, whose codes mean something else";
     return `--snapshots ${this.#paths.length}: ${made === 0 ? "none" : `only ${made}`} written, since ${why}`;
   }
 
