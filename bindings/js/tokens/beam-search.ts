@@ -183,7 +183,7 @@ async function* search<State>(
     let logits: Logits | undefined;
     if (probabilities !== "valid" || !beams.every((beam) => isCertain(counts, beam.state, levels - depth))) {
       const context = { order: beams.map(({ from }) => from), state, signal };
-      const prefixes = beams.map((beam) => beam.tokens);
+      const prefixes = beams.map((beam) => [...beam.tokens]); // the model's to change
       const answer = await orAborted(Promise.resolve(step(prefixes, context)), signal);
       logits = new Logits(answer, beams.length, depth, tokens, probabilities, where);
       if (!isLogits(answer)) state = answer.state;
@@ -216,7 +216,7 @@ async function* search<State>(
       }
     });
     beams = alive.ranked();
-    const prefixes = beams.map(({ codes, logProbability }) => ({ codes, logProbability }));
+    const prefixes = beams.map(({ codes, logProbability }) => ({ codes: [...codes], logProbability }));
     yield {
       depth: depth + 1,
       levels,
