@@ -318,7 +318,7 @@ function requireSameFields(own: FieldLayout, other: FieldLayout): void {
   }
   throw invalid(
     "ITEMS_DIMENSION",
-  )`${{ argument: "items" }} were fused with other statistics (${fieldNames(other)}) than those of the model (${fieldNames(own)})${{ hint: "fuse them with { like: model.fields }" }}`;
+  )`${{ argument: "items" }}: these vectors were fused with other statistics (${fieldNames(other)}) than those of the model (${fieldNames(own)})${{ hint: worded`fuse them ${{ api: "with { like: model.fields }", cli: "by rqvae fuse --like MODEL" }}` }}`;
 }
 
 /** As files have it: arrays as base64 of little-endian float32. */

@@ -67,12 +67,12 @@ export function requireHistories(histories: Histories, n: number, where = "asses
       "COUNTS_DIFFER",
     )`${call(where)}${{ argument: "histories" }} were read for a catalogue of ${counted(catalogueItems!, "item")}, but there are ${counted(n, what)}`;
   }
-  const isNamed = userIds!.length === offsets.length - 1 && userIds!.every((userId) => typeof userId === "string");
-  requireThat(isNamed, "histories.userIds", `${counted(offsets.length - 1, "string")}, one per user`, userIds, where);
   const beyond = items.findIndex((row) => row >= n);
   requireThat(beyond < 0, `histories.items[${beyond}]`, `a row below ${n}`, items[beyond], where);
   const back = offsets.findIndex((at, user) => user > 0 && at < offsets[user - 1]!);
   requireThat(back < 0, `histories.offsets[${back}]`, "at least the one before it", offsets[back], where);
+  const isNamed = userIds!.length === offsets.length - 1 && userIds!.every((userId) => typeof userId === "string");
+  requireThat(isNamed, "histories.userIds", `${counted(offsets.length - 1, "string")}, one per user`, userIds, where);
 }
 
 /** There must be a model. @throws InvalidInputError */

@@ -116,7 +116,8 @@ interface Beam {
  * to be continued. Only IDs of the index are entered, and only branches in which the filter allows an item.
  *
  * After each step it continues the `width` most probable prefixes, of equal ones those that come first in the order of IDs. With a width
- * that no step exceeds, that is the ranking of all items. Items with an infinite negative logit on their way are impossible and not found.
+ * that no step exceeds, that is the ranking of all items. Items with an infinite negative logit on their way are impossible and not found;
+ * with probabilities "valid", the logit of a code that nothing else can stand for is not looked at.
  *
  * @returns at most `topK` items, the most probable first, equal ones by item ID; all items that share an ID are found with it. None, without a
  * call of `step`, if no item is allowed.

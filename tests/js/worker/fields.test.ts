@@ -50,6 +50,13 @@ it("know their fields, encode them by name, and are the same bytes", async () =>
     expect(await each.save()).toEqual(model.save());
     await expect(each.encode(others)).rejects.toThrow(/other statistics/);
     await expect(each.encodeAsync(sourceOf(others))).rejects.toThrow(/other statistics/);
+    const read = async (source: EmbeddingSource) => {
+      const codes: number[] = [];
+      for await (const ids of each.encodeStream(source)) codes.push(...ids.codes);
+      return codes;
+    };
+    expect(await read(sourceOf(fused))).toEqual([...expected]);
+    await expect(read(sourceOf(others))).rejects.toThrow(/other statistics/);
     await expect(each.encode({ sound: title } as never)).rejects.toThrow(/there is no field "sound"/);
   }
   expect(fused.fields).toEqual(before);
