@@ -1,4 +1,6 @@
+import { makeError } from "../base/errors.ts";
 import { checkJobOptions, checkSignal, OptionReader } from "../base/option-reader.ts";
+import { counted } from "../base/words.ts";
 import type { Histories } from "../formats/histories/histories.ts";
 import { requireHistories } from "../report/check.ts";
 import { Arena } from "../runtime/arena.ts";
@@ -49,6 +51,8 @@ const WHERE = "behaviourVectors";
 /** The widest that is of use: time grows with its square. */
 const MAX_DIM = 1024;
 const MAX_WINDOW = 1000;
+/** Of all vectors: what 4 GB hold. */
+const MOST_VALUES = 2 ** 30;
 
 /**
  * Makes a vector of each item from what people chose: items that are chosen together with the same items get near vectors, whatever they
@@ -75,6 +79,12 @@ export async function behaviourVectors(
   const seed = read.integer("seed", 0, 0, Number.MAX_SAFE_INTEGER);
   read.refuseUnknown();
   requireHistories(histories, rows, WHERE, "row");
+  if (rows * dim >= MOST_VALUES) {
+    throw makeError(
+      "OutOfMemoryError",
+      `${WHERE}: vectors of ${counted(rows, "row")} x ${dim} values do not fit into the memory of WebAssembly (4 GB): make dim smaller`,
+    );
+  }
   const { onProgress } = options;
   const { items, offsets } = histories;
   onProgress?.({ phase: "count" });

@@ -1,6 +1,7 @@
 import { counted, percent } from "../base/words.ts";
 import { alignCodes } from "../report/align-codes.ts";
 import { type Command, type Given, text, typedName, UsageError } from "./command.ts";
+import { knownItems } from "./fields.ts";
 import { checkRoles } from "./file-roles.ts";
 import {
   checkOutput,
@@ -61,8 +62,9 @@ async function run(given: Given): Promise<number> {
   await checkOutput(output, { overwrite: true, inputs });
   const modelBytes = await readBytes(modelPath);
   const old = await readIdFile(idsPath, {});
-  const { items, itemIds } = await openCatalogue(itemsPath, undefined, readingOf(given));
+  const { items: vectors, itemIds } = await openCatalogue(itemsPath, undefined, readingOf(given));
   const model = await loadModel(modelPath, modelBytes);
+  const items = await knownItems(given, model, itemsPath, vectors);
   const after = itemIds ?? rowNumbers(items.rows);
   const aligned = await alignCodes(model, old.ids, items, { itemIds: { before: old.itemIds, after } })
     .catch((error) => {

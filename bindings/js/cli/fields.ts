@@ -3,9 +3,9 @@
 import { thousands } from "../base/words.ts";
 import { HELD_OUT, leaveOut } from "../evaluate/leave-out.ts";
 import { BEHAVIOUR } from "../fusion/behaviour-field.ts";
-import { FIELD_NAMES, isFieldName } from "../fusion/fuse.ts";
+
 import { type Fused, type FuseOptions, fuse, type NamedField, readLayout } from "../fusion/index.ts";
-import { type FieldLayout, type FieldVectors, fieldNames, widthOf } from "../items/fields.ts";
+import { FIELD_NAMES, type FieldLayout, type FieldVectors, fieldNames, isFieldName, widthOf } from "../items/fields.ts";
 import type { RQVAE } from "../model/rqvae.ts";
 import type { EmbeddingSource, ItemMatrix } from "../types.ts";
 import { type Given, type Option, oneOf, text, UsageError } from "./command.ts";
@@ -260,6 +260,14 @@ export async function withLayout<T extends CatalogueItems>(path: string, items: 
   if (!quiet) process.stderr.write(`${path}: the fields ${fieldNames(fields)}, as ${beside} says\n`);
   return Object.assign(items, { fields });
 }
+
+/** The items of a command that takes them as they are, so that a model refuses those that were fused otherwise. */
+export const knownItems = async <T extends CatalogueItems>(
+  { values }: Given,
+  { fields }: Pick<RQVAE, "fields">,
+  path: string,
+  items: T,
+): Promise<T> => (fields ? withLayout(path, items, values.quiet === true) : items);
 
 export async function readLayoutFile(path: string): Promise<FieldLayout> {
   const bytes = await readBytes(path);

@@ -1,5 +1,6 @@
 import { counted, thousands } from "../base/words.ts";
 import { type Command, type Given, number, oneOf, text, typedName, UsageError } from "./command.ts";
+import { knownItems } from "./fields.ts";
 import { checkRoles } from "./file-roles.ts";
 import {
   checkOutput,
@@ -72,9 +73,10 @@ async function run(given: Given): Promise<number> {
   await checkOutput(output, { overwrite: true, inputs });
   const index = await readIndex(indexPath, await readBytes(indexPath));
   const modelBytes = await readBytes(modelPath);
-  const { items, itemIds } = await readCatalogue(itemsPath, undefined, readingOf(given));
+  const { items: vectors, itemIds } = await readCatalogue(itemsPath, undefined, readingOf(given));
   const model = await loadModel(modelPath, modelBytes);
   try {
+    const items = await knownItems(given, model, itemsPath, vectors);
     // Item IDs of a file are text; those of the index may be numbers.
     const known = new Map(index.items([]).map((itemId) => [String(itemId), itemId]));
     const names = itemIds ?? rowNumbers(items.rows);

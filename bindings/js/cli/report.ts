@@ -15,6 +15,7 @@ import type { IdReport } from "../report/id-report.ts";
 import { hashOf } from "../runtime/hash.ts";
 import { native } from "../runtime/native.ts";
 import { type Command, type Given, text, typedName, UsageError, wholeNumber } from "./command.ts";
+import { knownItems } from "./fields.ts";
 import { checkRoles } from "./file-roles.ts";
 import {
   type CatalogueItems,
@@ -137,9 +138,10 @@ async function run(given: Given): Promise<number> {
     await checkOutput(html, { overwrite: true, inputs });
   }
   const modelBytes = await readBytes(modelPath);
-  const { items, labels, named, source, itemIds } = await openCatalogue(itemsPath, labelsPath, readingOf(given));
+  const opened = await openCatalogue(itemsPath, labelsPath, readingOf(given));
+  const { labels, named, source, itemIds } = opened;
   if (itemIds && firstRow !== undefined) throw new UsageError("--first-row is for items without item IDs of their own");
-  const catalogue = itemIds ? { itemIds } : { rows: items.rows, firstRow: firstRow ?? 0 };
+  const catalogue = itemIds ? { itemIds } : { rows: opened.items.rows, firstRow: firstRow ?? 0 };
   const histories = historiesPath === undefined ? undefined : await openHistories(historiesPath, catalogue);
   if (histories && given.values.quiet !== true) {
     process.stderr.write(`${nameOfInput(historiesPath!)}: ${histories.text}\n`);
@@ -147,6 +149,7 @@ async function run(given: Given): Promise<number> {
 
   const model = await loadModel(modelPath, modelBytes);
   try {
+    const items = await knownItems(given, model, itemsPath, opened.items);
     const { codebookSize: codebookSizes } = model.config;
     const read = idsPath === undefined ? undefined : await readIdFile(idsPath, {});
     const joined = read && naming(idsPath!, () => idsOfRows(read, nameOfInput(idsPath!), source, codebookSizes));

@@ -2,6 +2,7 @@
 
 import { counted, thereAre } from "../base/words.ts";
 import { isSource } from "../items/embedding-source.ts";
+import type { FusedItems } from "../items/fields.ts";
 import { type Given, type Option, text, UsageError } from "./command.ts";
 import type { CatalogueItems } from "./files.ts";
 
@@ -50,6 +51,9 @@ export function readRange(given: Given): ((rows: number) => RowRange) | undefine
 /** These rows of the items. */
 export function rowsOf(items: CatalogueItems, { first, count }: RowRange): CatalogueItems {
   const { dim } = items;
-  if (isSource(items)) return { rows: count, dim, read: (from, many) => items.read(first + from, many) };
-  return { data: items.data.subarray(first * dim, (first + count) * dim), rows: count, dim };
+  const { fields } = items as Partial<FusedItems>;
+  const part = isSource(items)
+    ? { rows: count, dim, read: (from: number, many: number) => items.read(first + from, many) }
+    : { data: items.data.subarray(first * dim, (first + count) * dim), rows: count, dim };
+  return Object.assign(part, fields && { fields });
 }

@@ -16,7 +16,13 @@ export type HeldOut = (typeof HELD_OUT)[number];
 export async function leaveOut(histories: Histories, which: HeldOut, share = 0.2): Promise<Histories> {
   requireHistories(histories, histories?.catalogueItems, "leaveOut");
   requireThat(HELD_OUT.includes(which), "which", '"last", "time" or "both"', which, "leaveOut");
-  requireThat(share > 0 && share <= 0.5, "share", "a number above 0 to 0.5", share, "leaveOut");
+  requireThat(
+    typeof share === "number" && share > 0 && share <= 0.5,
+    "share",
+    "a number above 0 to 0.5",
+    share,
+    "leaveOut",
+  );
   const { items, offsets, times, userIds } = histories;
   const splits = [
     ...(which === "time" ? [] : [await leaveOneOut(histories, undefined)]),

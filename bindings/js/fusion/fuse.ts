@@ -4,23 +4,25 @@ import { OptionReader, requireThat } from "../base/option-reader.ts";
 import { counted, percent, short, thousands } from "../base/words.ts";
 import { sketchOf } from "../evaluate/history-sketch.ts";
 import type { Histories } from "../formats/histories/histories.ts";
-import { isSource } from "../items/embedding-source.ts";
+import { isSource, SourceReader } from "../items/embedding-source.ts";
 import {
+  FIELD_NAMES,
   type Field,
   type FieldLayout,
   type FieldVectors,
   type FusedItems,
   fuseRows,
+  isFieldName,
   measureField,
   openField,
   requireField,
   requireLayout,
   widthOf,
 } from "../items/fields.ts";
-import { readSourceRows } from "../items/item-rows.ts";
 import { type JoinSource, joinItems, requireUnique } from "../items/join.ts";
 import { requireHistories } from "../report/check.ts";
-import type { EmbeddingSource, JobOptions, JobProgress } from "../types.ts";
+import { Stop } from "../runtime/jobs.ts";
+import type { EmbeddingSource, ItemMatrix, JobOptions, JobProgress } from "../types.ts";
 import { BEHAVIOUR, behaviourField, withGuess } from "./behaviour-field.ts";
 import { chooseWeights, type Trial } from "./choose-weights.ts";
 import type { Part } from "./part.ts";
@@ -85,13 +87,6 @@ export interface Fused extends FusedItems {
 }
 
 const WHERE = "fuse";
-const NAME = /^[\p{L}\p{N}][\p{L}\p{N}_.-]{0,63}$/u;
-/** Names that mean something else in items. */
-const TAKEN = ["data", "rows", "dim", "fields", "read"];
-/** What a name of a field must be. */
-export const FIELD_NAMES = `a name of letters, digits, "_", "-" and ".", other than ${TAKEN.join(", ")}`;
-export const isFieldName = (name: unknown): boolean =>
-  typeof name === "string" && NAME.test(name) && !TAKEN.includes(name);
 
 /**
  * Makes one vector of several. Each field's vector gets unit length, its mean over the catalogue is subtracted, and what is left is scaled
@@ -120,6 +115,12 @@ async function fuseAll(given: readonly NamedField[], options: FuseOptions): Prom
   const weights = read.get("weights");
   for (const name of ["signal", "onProgress"]) read.get(name);
   read.refuseUnknown();
+  for (const name of ["dim", "window", "smoothing"] as const) {
+    if (options[name] === undefined || histories !== undefined) continue;
+    throw invalid(
+      "OPTIONS_CONFLICT",
+    )`${{ option: name }} is of the field ${BEHAVIOUR}${{ hint: "give histories, of which it is made, or leave it out" }}`;
+  }
   requireThat(Array.isArray(given) && given.length > 0, "fields", "a list of { name, vectors }", given, WHERE);
   checkWeights(weights, given, histories);
   if (like !== undefined) {
@@ -130,11 +131,11 @@ async function fuseAll(given: readonly NamedField[], options: FuseOptions): Prom
       )`${{ argument: "like" }} fuses as before, with the weights of then, and behaviour of other histories would mean something else${{ hint: "leave out histories and weights, or make a new model" }}`;
     }
   }
-  const parts = await joinAll(given, catalogue, weights, like);
+  const parts = await joinAll(given, catalogue, options);
   const itemIds = catalogue ?? given[0]!.itemIds;
   const n = parts[0]!.rows.length;
   if (histories !== undefined) {
-    requireHistories(histories, n, WHERE);
+    requireHistories(histories, n, WHERE, "item");
     if (parts.some(({ name }) => name === BEHAVIOUR)) {
       throw invalid(
         "OPTIONS_CONFLICT",
@@ -183,7 +184,8 @@ function checkWeights(weights: unknown, fields: readonly NamedField[], histories
 }
 
 function weightOf(name: string, own: unknown, weights: unknown): number {
-  const weight = (typeof weights === "object" ? (weights as Record<string, unknown>)[name] : undefined) ?? own ?? 1;
+  const isNamed = typeof weights === "object" && Object.hasOwn(weights as object, name);
+  const weight = (isNamed ? (weights as Record<string, unknown>)[name] : undefined) ?? own ?? 1;
   const isSo = typeof weight === "number" && weight > 0 && weight <= 1e6;
   requireThat(
     isSo,
@@ -198,8 +200,7 @@ function weightOf(name: string, own: unknown, weights: unknown): number {
 async function joinAll(
   given: readonly NamedField[],
   catalogue: readonly string[] | undefined,
-  weights: unknown,
-  like: FieldLayout | undefined,
+  { weights, like, signal }: FuseOptions,
 ): Promise<Part[]> {
   if (catalogue !== undefined) {
     const isSo = Array.isArray(catalogue) && catalogue.every((itemId) => typeof itemId === "string");
@@ -214,7 +215,14 @@ async function joinAll(
     if (given.findIndex((each) => each?.name === name) < i) {
       throw invalid()`${{ argument: "fields" }}: two are called ${name}${{ hint: "every field needs a name of its own" }}`;
     }
-    const matrix = isSource(vectors) ? await readSourceRows(vectors, vectors.rows, `${name}.vectors`).take() : vectors;
+    const areIds = itemIds === undefined || (Array.isArray(itemIds) && itemIds.every((id) => typeof id === "string"));
+    requireThat(areIds, `${name}.itemIds`, "an array of strings", itemIds, WHERE);
+    if (like && weight !== undefined) {
+      throw invalid(
+        "OPTIONS_CONFLICT",
+      )`${{ argument: `${name}.weight` }}: ${{ argument: "like" }} fuses with the weights of then${{ hint: "leave it out" }}`;
+    }
+    const matrix = isSource(vectors) ? await readWhole(vectors, `${name}.vectors`, signal) : vectors;
     const open = openField(matrix, name, like?.fields.find((known) => known.name === name)?.dim);
     const source = { name, rows: open.rows, itemIds };
     const join = joinItems(left ?? source, source, "vector");
@@ -227,6 +235,17 @@ async function joinAll(
     });
   }
   return parts;
+}
+
+/** The vectors of a source. Their values are checked with the others', since rows of NaN are missing. */
+async function readWhole(source: EmbeddingSource, name: string, signal: AbortSignal | undefined): Promise<ItemMatrix> {
+  const { rows, dim } = source;
+  const reader = new SourceReader(source, dim, { name, stop: new Stop(signal) });
+  const data = new Float32Array(rows * dim);
+  for (let first = 0; first < rows; first += reader.pieceRows) {
+    data.set(await reader.read(first, Math.min(reader.pieceRows, rows - first)), first * dim);
+  }
+  return { data, rows, dim };
 }
 
 /** The parts in the order of a layout; those that nobody gave are missing everywhere. */
@@ -246,7 +265,7 @@ function finish(
     ...{ data, rows: n, dim: widthOf(layout), fields: layout },
     ...(itemIds && { itemIds }),
     report,
-    text: report.map((each, f) => describe(each, n, parts[f]?.text)).join("\n"),
+    text: report.map((each, f) => describe(each, n, layout.fields[f]!, parts[f]?.text)).join("\n"),
   };
 }
 
@@ -256,7 +275,12 @@ function reportOf({ name, dim, weight, guess }: Field, part: Part | undefined, n
   return { name, dim, weight, missing, guessed: guess ? missing : 0, extra: part?.extra ?? 0 };
 }
 
-function describe({ name, dim, weight, missing, guessed, extra }: FieldReport, n: number, joined = ""): string {
+function describe(
+  { name, dim, weight, missing, guessed, extra }: FieldReport,
+  n: number,
+  { scale }: Field,
+  joined = "",
+): string {
   const without =
     missing === 0
       ? ""
@@ -265,6 +289,7 @@ function describe({ name, dim, weight, missing, guessed, extra }: FieldReport, n
         : `; ${thousands(missing)} of ${counted(n, "item")} (${percent(missing / n)}) have none`;
   const instead =
     missing === 0 ? "" : guessed > 0 ? ", so it is guessed from the other fields" : ", so the mean stands for it";
+  const same = scale === 0 ? "; all its vectors are the same, so that it says nothing" : "";
   const left = extra === 0 ? "" : `; ${counted(extra, "row")} of other items ${extra === 1 ? "is" : "are"} left out`;
-  return `${name}: ${counted(dim, "number")}, weight ${short(weight)}${without}${instead}${left}.${joined === "" ? "" : ` ${joined}`}`;
+  return `${name}: ${counted(dim, "number")}, weight ${short(weight)}${without}${instead}${same}${left}.${joined === "" ? "" : ` ${joined}`}`;
 }

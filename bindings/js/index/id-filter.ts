@@ -35,6 +35,21 @@ export let liveCountsOf: (filter: IdFilter, index?: object) => LiveCounts;
 
 let create: (index: Filtered, parts: Parts, counts: LiveCounts) => IdFilter;
 
+/** What a caller's function says. @throws InvalidInputError for a promise, which would allow everything */
+export function isAllowed(which: (itemId: ItemId) => boolean, itemId: ItemId, where: string): boolean {
+  const said: unknown = which(itemId);
+  const isPromise = typeof (said as PromiseLike<unknown> | undefined)?.then === "function";
+  if (isPromise) (said as PromiseLike<unknown>).then(undefined, () => {}); // nobody else hears of its failure
+  requireThat(
+    !isPromise,
+    where === "filter" ? "which" : "filter",
+    "a function that answers true or false at once",
+    said,
+    where,
+  );
+  return !!said;
+}
+
 /** See `SemanticIdIndex.filter`. */
 export function makeFilter(
   index: Filtered,
@@ -52,12 +67,7 @@ export function makeFilter(
   let kept: Iterable<number>;
   let isExcluding = false;
   if (typeof which === "function") {
-    const allowed = all.map((row) => {
-      const answer: unknown = which(rows.itemAt(row));
-      const isPromise = typeof (answer as PromiseLike<unknown> | null | undefined)?.then === "function";
-      requireThat(!isPromise, "which", "a function that answers true or false at once", answer, "filter");
-      return answer ? 1 : 0;
-    });
+    const allowed = all.map((row) => (isAllowed(which, rows.itemAt(row), "filter") ? 1 : 0));
     isExcluding = allowed.reduce((sum, one) => sum + one, 0) > all.length / 2;
     kept = all.filter((_, i) => (allowed[i] === 0) === isExcluding);
   } else kept = rowsOf(which, rows, "filter", unknown);

@@ -8,6 +8,7 @@ import { counted } from "../base/words.ts";
 import type { ItemId } from "../ids/item-id.ts";
 import { type CodeArray, SemanticIds } from "../ids/semantic-ids.ts";
 import { type SortedIds, sortIds } from "../ids/sorted-ids.ts";
+import { openItems } from "../items/items.ts";
 import type { AsyncIdModel } from "../model/id-model.ts";
 import { nextTurn } from "../runtime/jobs.ts";
 import type { Items } from "../types.ts";
@@ -83,6 +84,7 @@ export async function migrate<Index>(
       "OTHER_CODEBOOKS",
     )`${call(where)}the model has the codebook sizes [${sizes.join(", ")}], and the index has [${old.join(", ")}]: its IDs can be kept only by a model with as many levels and at least as many codes${{ hint: "build a new index for this one" }}`;
   }
+  openItems(items, model.config.inputDim); // a model may take other forms too, but vectors are read here
   const ids = await model.encodeAsync(items);
   const batch = checkBatch(itemIds, ids, sizes, where);
   ItemTable.of(batch.itemIds, where);

@@ -6,7 +6,7 @@ import { call } from "../base/wording.ts";
 import { counted } from "../base/words.ts";
 import { compareItemIds, type ItemId } from "../ids/item-id.ts";
 import { checkCodes } from "./check-codes.ts";
-import { type IdFilter, liveCountsOf } from "./id-filter.ts";
+import { type IdFilter, isAllowed, liveCountsOf } from "./id-filter.ts";
 import type { IdTrie } from "./id-trie.ts";
 import { type IdModel, requireModel } from "./index-model.ts";
 import type { PublishedRows } from "./published-rows.ts";
@@ -98,7 +98,7 @@ export async function similarItems(
     const [state, done] = [path[shared]!, path[shared + 1]];
     if (!mayHold(state)) continue;
     const isWanted = (row: number) =>
-      row !== own && (counts?.allows(row) ?? (filter as (itemId: ItemId) => boolean)(rows.itemAt(row)));
+      row !== own && (counts?.allows(row) ?? isAllowed(filter as (itemId: ItemId) => boolean, rows.itemAt(row), where));
     if (space) {
       const nearest = new Nearest(limit - found.length, rows, isWanted);
       const start = { state, depth: shared, sum: space.sum(codes, shared) };

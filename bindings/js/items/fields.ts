@@ -4,7 +4,7 @@
  */
 
 import { invalid } from "../base/errors.ts";
-import { fields, finite, is, list, optional, type Shape, text, whole } from "../base/json-shape.ts";
+import { fields, is, list, optional, type Shape, whole } from "../base/json-shape.ts";
 import { isList, requireThat } from "../base/option-reader.ts";
 import { worded } from "../base/wording.ts";
 import { counted } from "../base/words.ts";
@@ -78,8 +78,9 @@ export function openField(vectors: FieldVectors, name: string, dimIfNone?: numbe
   const isTable = isList(vectors) && typedArrayName(vectors) === undefined;
   const argument = `${name}.vectors`;
   const rows = isTable ? vectors.length : (vectors as ItemMatrix | undefined)?.rows;
-  requireThat(isTable || typeof vectors === "object", argument, "{ data, rows, dim } or an array of rows", vectors);
-  if (isTable) for (let row = 0; row < rows!; row++) if ((vectors[row] ?? null) !== null) places.push(row);
+  const isMatrix = typeof vectors === "object" && vectors !== null && !ArrayBuffer.isView(vectors);
+  requireThat(isTable || isMatrix, argument, "{ data, rows, dim } or an array of rows", vectors);
+  if (isTable) for (let row = 0; row < rows!; row++) if (!isMissing(vectors[row])) places.push(row);
   const given = (isTable ? places.map((row) => vectors[row]) : vectors) as Items;
   if (isTable && places.length === 0) {
     if (dimIfNone && rows) return { rows, dim: dimIfNone, isGiven: () => false, unit: () => undefined };
@@ -128,6 +129,13 @@ export function openField(vectors: FieldVectors, name: string, dimIfNone?: numbe
   };
 }
 
+/** Whether a row of a list has no vector: none, or NaN alone. */
+function isMissing(row: ArrayLike<number> | null | undefined): boolean {
+  if (row === null || row === undefined) return true;
+  for (let j = 0; j < row.length; j++) if (!Number.isNaN(row[j])) return false;
+  return row.length > 0;
+}
+
 /** Mean and scale of a field over the rows of a catalogue. @param rows The row of each item in the field, or -1. */
 export function measureField(name: string, open: OpenField, rows: ArrayLike<number>, weight: number): Field {
   const sums = new Float64Array(open.dim);
@@ -140,9 +148,8 @@ export function measureField(name: string, open: OpenField, rows: ArrayLike<numb
   }
   if (count === 0) throw invalid("EMPTY")`${{ argument: `${name}.vectors` }}: no item of the catalogue has a vector`;
   const mean = Float32Array.from(sums, (sum) => sum / count);
-  // Of unit vectors: the mean of their squares is 1.
-  let squares = 0;
-  for (const value of mean) squares += value * value;
+  // Of unit vectors: the mean of their squares is 1. In doubles, since rounded means would make a spread of vectors that are all the same.
+  const squares = sums.reduce((sum, each) => sum + (each / count) ** 2, 0);
   const spread = Math.max(0, 1 - squares);
   const scale = spread < 1e-9 ? 0 : Math.sqrt(weight / spread);
   return { name, dim: open.dim, weight, rows: count, mean, scale };
@@ -242,9 +249,12 @@ export class FieldJoiner {
     const { layout } = this;
     const given = items as Partial<FusedItems> | null;
     const isNamed = typeof given === "object" && given !== null && !Array.isArray(given) && !ArrayBuffer.isView(given);
-    if (!isNamed || isSource(given)) return items as T;
-    if ("data" in given) {
-      if (given.fields) requireSameFields(layout, given.fields);
+    if (!isNamed) return items as T;
+    const fromSource = isSource(given);
+    if ("data" in given || fromSource) {
+      const { fields } = given as Partial<FusedItems>;
+      if (fields) requireSameFields(layout, fields);
+      else if (fromSource) return items as T;
       else if (given.dim !== widthOf(layout)) {
         throw invalid(
           "ITEMS_DIMENSION",
@@ -283,7 +293,8 @@ export class FieldJoiner {
 export function joinerFor(given: FieldLayout, before: FieldJoiner | undefined): FieldJoiner {
   requireLayout(given);
   if (before) requireSameFields(before.layout, given);
-  return new FieldJoiner(given);
+  // A copy: the caller may change or transfer the arrays.
+  return new FieldJoiner(fromStored(toStored(given)));
 }
 
 /** @throws InvalidInputError */
@@ -294,14 +305,20 @@ export function requireLayout(layout: FieldLayout, argument = "items.fields"): v
   );
 }
 
+/** Of a layout, the last one that was found to have the same fields. */
+const same = new WeakMap<FieldLayout, FieldLayout>();
+
 /** @throws InvalidInputError */
 function requireSameFields(own: FieldLayout, other: FieldLayout): void {
-  if (own === other) return;
+  if (own === other || same.get(other) === own) return;
   requireLayout(other);
-  if (JSON.stringify(toStored(own).fields) === JSON.stringify(toStored(other).fields)) return;
+  if (JSON.stringify(toStored(own).fields) === JSON.stringify(toStored(other).fields)) {
+    same.set(other, own);
+    return;
+  }
   throw invalid(
     "ITEMS_DIMENSION",
-  )`${{ argument: "items" }} were fused with other statistics (${fieldNames(other)}) than those of the model (${fieldNames(own)})${{ hint: "fuse them with { like: model.fields }" }}`;
+  )`${{ argument: "items" }}: these vectors were fused with other statistics (${fieldNames(other)}) than those of the model (${fieldNames(own)})${{ hint: worded`fuse them ${{ api: "with { like: model.fields }", cli: "by rqvae fuse --like MODEL" }}` }}`;
 }
 
 /** As files have it: arrays as base64 of little-endian float32. */
@@ -329,13 +346,21 @@ export function toStored({ fields: all, madeFrom }: FieldLayout): StoredLayout {
   };
 }
 
+/** Names that mean something else in items. */
+const TAKEN = ["data", "rows", "dim", "fields", "read"];
+export const isFieldName = (name: unknown): name is string =>
+  typeof name === "string" && /^[\p{L}\p{N}][\p{L}\p{N}_.-]{0,63}$/u.test(name) && !TAKEN.includes(name);
+export const FIELD_NAMES = `a name of letters, digits, "_", "-" and ".", other than ${TAKEN.join(", ")}`;
+const fieldName = is(FIELD_NAMES, isFieldName);
+
 const sketch = fields({ users: whole(), choices: whole(), hashes: list(whole()) });
+const scale = is("a number from 0 to 1e9", (value) => typeof value === "number" && value >= 0 && value <= 1e9);
 const positive = is("a number above 0", (value) => Number.isFinite(value) && (value as number) > 0);
 /** A layout, with its arrays as they are in memory or in a file. */
 const layoutOf =
   (array: (length: number) => Shape): Shape =>
   (value, complain, path = "") => {
-    const one = fields({ name: text, dim: whole(1), weight: positive, rows: whole(1), scale: finite });
+    const one = fields({ name: fieldName, dim: whole(1), weight: positive, rows: whole(1), scale });
     fields({ fields: list(one), madeFrom: optional(sketch) })(value, complain, path);
     let before = 0;
     for (const [i, field] of (value as FieldLayout).fields.entries()) {
@@ -344,6 +369,8 @@ const layoutOf =
       before += field.dim;
     }
     is("at least one field", () => before > 0)(value, complain, path);
+    const names = (value as FieldLayout).fields.map(({ name }) => name);
+    is("fields of different names", () => new Set(names).size === names.length)(value, complain, path);
   };
 const LAYOUT = layoutOf((length) =>
   is(

@@ -17,16 +17,16 @@ export function impliedDim(items: Items | EmbeddingSource, where = "RQVAE.fit"):
   if (Array.isArray(items) && items.length === 0) {
     throw invalid(
       "EMPTY",
-    )`${call(where)}${{ argument: "items" }}: there are no rows${{ hint: "give at least one item", after: "; " }}`;
+    )`${where ? call(where) : ""}${{ argument: "items" }}: there are no rows${{ hint: "give at least one item", after: "; " }}`;
   }
   const advice = hints.items?.(items, "items");
   if (advice === undefined || items instanceof Float32Array || items instanceof Float64Array) {
     const received = isNothing(items) ? `, received ${show(items)}` : "";
     throw invalid(
       "ITEMS_FORM",
-    )`${call(where)}${{ argument: "items" }} do not have a dimension: pass { data, rows, dim }, an array of rows, or the option inputDim with a flat array${received}`;
+    )`${where ? call(where) : ""}${{ argument: "items" }} do not have a dimension: pass { data, rows, dim }, an array of rows, or the option inputDim with a flat array${received}`;
   }
   throw invalid(
     "ITEMS_FORM",
-  )`${call(where)}${{ argument: "items" }} must be { data, rows, dim } or an array of rows, ${advice}`;
+  )`${where ? call(where) : ""}${{ argument: "items" }} must be { data, rows, dim } or an array of rows, ${advice}`;
 }

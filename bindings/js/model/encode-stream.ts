@@ -7,9 +7,10 @@ import { OptionReader, show } from "../base/option-reader.ts";
 import { call } from "../base/wording.ts";
 import type { SemanticIds } from "../ids/semantic-ids.ts";
 import { isSource, SourceReader } from "../items/embedding-source.ts";
+import type { FusedItems } from "../items/fields.ts";
 import { indexOfNonFinite, inWhole, notFinite } from "../items/items.ts";
 import { Stop } from "../runtime/jobs.ts";
-import type { EmbeddingSource, ItemBatches, Items, StreamOptions } from "../types.ts";
+import type { EmbeddingSource, ItemBatches, ItemMatrix, Items, StreamOptions } from "../types.ts";
 
 /**
  * The IDs of each batch, in order. The next batch is requested when one is encoded, while its IDs are being used, so the batches are at
@@ -27,6 +28,7 @@ export async function* encodeBatches(
   if (signal !== undefined && typeof signal?.throwIfAborted !== "function") read.fail("signal", "an AbortSignal");
   read.refuseUnknown();
   const stop = new Stop(signal, ...ends);
+  const { fields } = (batches ?? {}) as Partial<FusedItems>;
   const iterator = iterate(batches, dim, stop);
   let finished = false;
   try {
@@ -38,7 +40,9 @@ export async function* encodeBatches(
         finished = true;
         return;
       }
-      const ids = await encode(value, isSource(batches) ? "items" : `batch ${number}`).catch((error) => {
+      // The pieces of a fused source are fused items, which the model compares with its own.
+      const items = fields && isSource(batches) ? { ...(value as ItemMatrix), fields } : value;
+      const ids = await encode(items, isSource(batches) ? "items" : `batch ${number}`).catch((error) => {
         throw inWhole(error, (row) => rows + row); // the pieces of a source are parts of one catalogue
       });
       rows += ids.length;

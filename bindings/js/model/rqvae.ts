@@ -228,6 +228,7 @@ export class RQVAE {
       trained: () => !!this.#record?.full.training,
       exclusively: exclusively as Trainee["exclusively"],
       weightsChanged: (record) => this.#weightsChanged(record),
+      takeFields: (fields) => this.#takeFields(fields),
       forget: () => this.#forgetTraining(),
       began: (training) => {
         this.#training = training;
@@ -567,8 +568,7 @@ export class RQVAE {
       const training = trainingModule ?? (await loadTraining());
       const stop = new training.Stop(signal, ...this.#ends);
       rows = new training.JobRows(module, items, this.config.inputDim, stop);
-      const { fields } = items as Partial<FusedItems>;
-      if (fields) this.#fields = (await import("../items/fields.ts")).joinerFor(fields, this.#fields);
+      await this.#takeFields((items as Partial<FusedItems>).fields);
       return await body(rows, stop);
     } catch (error) {
       // Ended early: what is known of the weights holds if they are still the same. A training's state is kept.
@@ -582,6 +582,11 @@ export class RQVAE {
       this.#running = undefined;
       this.#freeIfDisposed();
     }
+  }
+
+  /** @throws InvalidInputError for fields other than those that it has */
+  async #takeFields(fields: FieldLayout | undefined): Promise<void> {
+    if (fields) this.#fields = (await import("../items/fields.ts")).joinerFor(fields, this.#fields);
   }
 
   #checkIds(ids: SemanticIds | readonly (readonly number[])[]): SemanticIds["codes"] {

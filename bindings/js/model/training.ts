@@ -6,6 +6,7 @@ import { VERSION } from "../base/version.ts";
 import { call, option, toText, type Wording, worded } from "../base/wording.ts";
 import { counted, percent } from "../base/words.ts";
 import type { CodeArray } from "../ids/semantic-ids.ts";
+import type { FieldLayout } from "../items/fields.ts";
 import { type ItemProfile, itemWarnings } from "../items/item-profile.ts";
 import type { CheckpointInfo, ModelRecord, TrainingSummary } from "../model-file/model-file.ts";
 import { freezeDeep, writeHistory } from "../model-file/stored-history.ts";
@@ -90,6 +91,8 @@ export interface Trainee {
     body: (rows: JobRows, stop: Stop) => Promise<T>,
   ): Promise<T>;
   weightsChanged(record?: ModelRecord): void;
+  /** How its items were fused. @throws InvalidInputError if it has other fields */
+  takeFields(fields: FieldLayout): Promise<void>;
   /** The old training's memory goes. */
   forget(): void;
   began(training: RunningTraining): void;
@@ -149,6 +152,9 @@ export async function trainModel(
     resumed?.requireFit(data, model.initialized());
     const difference = await rows.hashAll(resumed?.data.every);
     resumed?.requireSameRows(difference);
+    // The same vectors may come without their fields.
+    const fused = resumed?.metadata.fields;
+    if (fused) await model.takeFields((await import("../items/fields.ts")).fromStored(fused));
     const profile = await rows.profile();
     const handle = model.handle();
     const from = resumed ? resumed.from : model.trained() ? model.fingerprint() : undefined;

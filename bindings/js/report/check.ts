@@ -50,12 +50,14 @@ export function requireIds(ids: SemanticIds, where: string): void {
 
 /** Histories must be of the same items. @throws InvalidInputError */
 export function requireHistories(histories: Histories, n: number, where = "assessIds", what = "ID"): void {
-  const { items, offsets, times, catalogueItems, unknown } = (histories ?? {}) as Partial<Histories>;
+  const { items, offsets, userIds, times, catalogueItems, unknown, text } = (histories ?? {}) as Partial<Histories>;
   const isTable =
     items instanceof Uint32Array &&
     offsets instanceof Uint32Array &&
     offsets[0] === 0 &&
     offsets.at(-1) === items.length &&
+    Array.isArray(userIds) &&
+    typeof text === "string" &&
     (times === undefined || (times instanceof Float64Array && times.length === items.length));
   if (!isTable || ![catalogueItems, unknown?.choices, unknown?.items].every(Number.isSafeInteger)) {
     throw invalid()`${call(where)}${{ argument: "histories" }} must be what readHistories gives, received ${show(histories)}`;
@@ -69,6 +71,8 @@ export function requireHistories(histories: Histories, n: number, where = "asses
   requireThat(beyond < 0, `histories.items[${beyond}]`, `a row below ${n}`, items[beyond], where);
   const back = offsets.findIndex((at, user) => user > 0 && at < offsets[user - 1]!);
   requireThat(back < 0, `histories.offsets[${back}]`, "at least the one before it", offsets[back], where);
+  const isNamed = userIds!.length === offsets.length - 1 && userIds!.every((userId) => typeof userId === "string");
+  requireThat(isNamed, "histories.userIds", `${counted(offsets.length - 1, "string")}, one per user`, userIds, where);
 }
 
 /** There must be a model. @throws InvalidInputError */

@@ -116,7 +116,8 @@ interface Beam {
  * to be continued. Only IDs of the index are entered, and only branches in which the filter allows an item.
  *
  * After each step it continues the `width` most probable prefixes, of equal ones those that come first in the order of IDs. With a width
- * that no step exceeds, that is the ranking of all items. Items with an infinite negative logit on their way are impossible and not found.
+ * that no step exceeds, that is the ranking of all items. Items with an infinite negative logit on their way are impossible and not found;
+ * with probabilities "valid", the logit of a code that nothing else can stand for is not looked at.
  *
  * @returns at most `topK` items, the most probable first, equal ones by item ID; all items that share an ID are found with it. None, without a
  * call of `step`, if no item is allowed.
@@ -183,7 +184,7 @@ async function* search<State>(
     let logits: Logits | undefined;
     if (probabilities !== "valid" || !beams.every((beam) => isCertain(counts, beam.state, levels - depth))) {
       const context = { order: beams.map(({ from }) => from), state, signal };
-      const prefixes = beams.map((beam) => beam.tokens);
+      const prefixes = beams.map((beam) => [...beam.tokens]); // the model's to change
       const answer = await orAborted(Promise.resolve(step(prefixes, context)), signal);
       logits = new Logits(answer, beams.length, depth, tokens, probabilities, where);
       if (!isLogits(answer)) state = answer.state;
@@ -216,7 +217,7 @@ async function* search<State>(
       }
     });
     beams = alive.ranked();
-    const prefixes = beams.map(({ codes, logProbability }) => ({ codes, logProbability }));
+    const prefixes = beams.map(({ codes, logProbability }) => ({ codes: [...codes], logProbability }));
     yield {
       depth: depth + 1,
       levels,

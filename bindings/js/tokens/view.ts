@@ -17,6 +17,7 @@ export async function viewOf(index: SemanticIdIndex | IdFilter, wanted: Wanted |
     requireThat(given instanceof IdFilter, "filter", "a filter, if index is one", given);
     return view.intersection(given);
   }
+  requireThat(typeof view.filter === "function", "index", "a SemanticIdIndex or a filter of one", index);
   if (!(given instanceof IdFilter)) return view.filter(given);
   liveCountsOf(given, view);
   return given;

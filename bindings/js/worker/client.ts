@@ -8,7 +8,9 @@ import { failLong, type LongCall, longCall, type Watch } from "../base/long-call
 import { checkOptionNames, checkSignal, OptionReader, requireThat } from "../base/option-reader.ts";
 import { reasonOf } from "../base/reason.ts";
 import { requireReadable } from "../base/web-objects.ts";
+import { call, option } from "../base/wording.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
+import type { FieldLayout } from "../items/fields.ts";
 import { inWhole } from "../items/items.ts";
 import { encodeBatches } from "../model/encode-stream.ts";
 import { readFrom, readSource } from "../model-file/source.ts";
@@ -69,14 +71,16 @@ export class RQVAEWorker extends Contracted {
   readonly #line: Line;
   #state!: ModelState;
   #history: TrainHistory | undefined;
+  #fields: FieldLayout | undefined;
 
   private constructor() {
     super();
     worksBehindProxy(this, RQVAEWorker, undefined, LONG);
     this.#line = new Line(startPort(), (state) => {
       this.#state = state as ModelState;
-      const { history } = this.#state;
+      const { history, fields } = this.#state;
       if (history !== undefined) this.#history = history ?? undefined;
+      if (fields !== undefined) this.#fields = fields ?? undefined;
     });
   }
 
@@ -211,6 +215,11 @@ export class RQVAEWorker extends Contracted {
     return this.#history;
   }
 
+  /** As `fields` of `RQVAE`, at the last reply: a copy of the worker's. */
+  get fields(): FieldLayout | undefined {
+    return this.#fields;
+  }
+
   /** Like `RQVAE.encodeStream`; training started between two batches changes the IDs of the later ones. */
   async *encodeStream(
     batches: ItemBatches | EmbeddingSource,
@@ -338,7 +347,12 @@ function sentLong(
   watch: Watch<never>,
 ) {
   const { onProgress, signal, transfer, checkpoint, resume, ...others } = options;
-  const { published } = others as TrainOptions;
+  const { published, snapshots } = others as TrainOptions;
+  if (snapshots !== undefined) {
+    throw invalid(
+      "NOT_SENDABLE",
+    )`${call(method)}${option("snapshots")} cannot be sent to a worker${{ hint: "train with RQVAE itself for snapshots, in a worker of your own if need be" }}`;
+  }
   const ids = published?.ids instanceof SemanticIds ? { published: { ...published, ids: copyOf(published.ids) } } : {};
   const rest = { ...others, ...ids };
   if (checkpoint !== undefined || resume !== undefined)

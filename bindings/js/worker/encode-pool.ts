@@ -128,9 +128,12 @@ export class EncodePool {
       if (this.#gone) throw new WorkerError(this.#gone.message, { cause: this.#gone });
       const { inputDim, codebookSize: codebookSizes } = this.config;
       const stop = new AbortController();
-      const source = isSource(items)
-        ? new SourceReader(items, inputDim, { stop: new Stop(stop.signal) })
-        : openItems(items, inputDim);
+      // Fused here, since the workers get pieces.
+      const { fields } = this.#first;
+      const joined = fields ? new (await import("../items/fields.ts")).FieldJoiner(fields).join(items) : items;
+      const source = isSource(joined)
+        ? new SourceReader(joined, inputDim, { stop: new Stop(stop.signal) })
+        : openItems(joined as Items, inputDim);
       const codes = SemanticIds.allocate(source.rows, codebookSizes);
       await this.#encode(source, codes, watch, stop);
       watch.onProgress({ phase: "encode", progress: 1 });

@@ -21,6 +21,7 @@
 
 import { requireAttached } from "../base/attached.ts";
 import { type CodeArray, SemanticIds } from "../ids/semantic-ids.ts";
+import type { FieldLayout } from "../items/fields.ts";
 import type { SentError } from "./sent-error.ts";
 
 /** A call of a method by its name. */
@@ -65,7 +66,7 @@ export interface WireIds {
 export type Wire =
   | WireIds
   /** An `EmbeddingSource`, which stays on the caller's side and is read through messages. */
-  | { wire: "source"; rows: number; dim: number }
+  | { wire: "source"; rows: number; dim: number; fields?: FieldLayout }
   | { wire: "optimizer"; id: number };
 
 /** The wire form of a value, if it is one. */

@@ -29,7 +29,7 @@ export function sentSource(
 ): { sent: unknown; source?: EmbeddingSource } {
   if (!isSource(items)) return { sent: sentItems(items, transfer, method) };
   const { rows, dim } = items;
-  return { sent: { wire: "source", rows, dim }, source: items };
+  return { sent: { wire: "source", rows, dim, ...sentFields(items) }, source: items };
 }
 
 /**
@@ -48,8 +48,14 @@ export function sentItems(items: Items, transfer: boolean | undefined, method: s
   checkArray((items as Partial<ItemMatrix> | null)?.data, "items.data");
   if (isFloats(items)) return own(items);
   if (Array.isArray(items)) return copyRows(items) ?? clone(items);
-  const { data, rows, dim, fields } = (items ?? {}) as ItemMatrix & Partial<FusedItems>;
-  return isFloats(data) || isHalfs(data) ? { data: own(data), rows, dim, ...(fields && { fields }) } : clone(items);
+  const { data, rows, dim } = (items ?? {}) as ItemMatrix;
+  return isFloats(data) || isHalfs(data) ? { data: own(data), rows, dim, ...sentFields(items) } : clone(items);
+}
+
+/** How items were fused: always a copy, since the layout is the model's too, or the next call's. */
+function sentFields(items: object): Partial<Pick<FusedItems, "fields">> {
+  const { fields } = items as Partial<FusedItems>;
+  return fields ? { fields: clone(fields as never) as never } : {};
 }
 
 /** Whether it can be transferred without anything else of the caller's. Shared memory stays the caller's. */

@@ -2,6 +2,7 @@
 
 import { DisposedError, RQVAEError } from "../base/errors.ts";
 import { SemanticIds } from "../ids/semantic-ids.ts";
+import type { FieldLayout } from "../items/fields.ts";
 import { Optimizer } from "../model/optimizer.ts";
 import { residualKMeans } from "../model/residual-kmeans.ts";
 import { RQVAE } from "../model/rqvae.ts";
@@ -18,6 +19,8 @@ import { type Call, idsFromWire, idsToWire, wireOf } from "./protocol.ts";
 export type ModelState = Pick<RQVAE, "config" | "fingerprint" | "initialized" | "part"> & {
   /** Given if it has changed since the last answer; null if there is none any more. */
   history?: TrainHistory | null;
+  /** Likewise. */
+  fields?: FieldLayout | null;
 };
 
 type Method = (...args: unknown[]) => unknown;
@@ -41,6 +44,7 @@ export function serve(port: ServerPort): void {
   let model: RQVAE | undefined;
   /** The history that the client knows. */
   let told: TrainHistory | undefined;
+  let toldFields: FieldLayout | undefined;
   let lastOptimizer = 0;
   const optimizers = new Map<number, Optimizer>();
 
@@ -49,9 +53,12 @@ export function serve(port: ServerPort): void {
   /** After a trap the model has no state to give: not even the error is sent, and the whole worker fails. */
   function state(): ModelState | undefined {
     if (!model) return undefined;
-    const { config, fingerprint, initialized, part, history } = model;
-    const news = history === told ? {} : { history: history ?? null };
-    told = history;
+    const { config, fingerprint, initialized, part, history, fields } = model;
+    const news = {
+      ...(history !== told && { history: history ?? null }),
+      ...(fields !== toldFields && { fields: fields ?? null }),
+    };
+    [told, toldFields] = [history, fields];
     return { config, fingerprint, initialized, part, ...news };
   }
 
@@ -59,7 +66,8 @@ export function serve(port: ServerPort): void {
   async function run({ method, args }: Call, watching: Watching, read: (rows: number, dim: number) => EmbeddingSource) {
     const open = (arg: unknown) => {
       const wire = wireOf(arg);
-      if (wire?.wire === "source") return read(wire.rows, wire.dim);
+      if (wire?.wire === "source")
+        return Object.assign(read(wire.rows, wire.dim), wire.fields && { fields: wire.fields });
       if (wire?.wire === "ids") return idsFromWire(wire);
       if (wire?.wire !== "optimizer") return arg;
       const optimizer = optimizers.get(wire.id);
@@ -74,7 +82,7 @@ export function serve(port: ServerPort): void {
     if (LONG.has(method)) given[1] = { ...withIds(given[1] as object), ...watching };
     if (method === "initialize") {
       const { wasm, ...rest } = given[0] as { wasm?: WasmSource | { href: string } };
-      const url = typeof wasm === "object" && "href" in wasm ? new URL(wasm.href) : undefined;
+      const url = typeof wasm === "object" && wasm !== null && "href" in wasm ? new URL(wasm.href) : undefined;
       await initialize(wasm === undefined ? rest : { ...rest, wasm: url ?? (wasm as WasmSource) });
       return undefined;
     }

@@ -229,3 +229,12 @@ describe("behaviourVectors", () => {
     }
   });
 });
+
+test("vectors beyond the memory are refused at once, by their size", async () => {
+  const histories = { ...(await historiesOf([[0, 1]], 2)), catalogueItems: 2 ** 30 };
+  const error = expect.objectContaining({
+    name: "OutOfMemoryError",
+    message: expect.stringMatching(/make dim smaller/),
+  });
+  await expect(behaviourVectors(histories, { dim: 1 })).rejects.toEqual(error);
+});

@@ -106,6 +106,28 @@ it("fuses and trains in one, by key, and warns of an evaluation of what was seen
   expect(JSON.parse(read("fused.items.json")).titles).toEqual(skus);
 });
 
+it("refuses files that were fused otherwise than the model's, whole or in part", () => {
+  prepare();
+  for (const [file, weight] of [
+    ["fused.npy", "1"],
+    ["other.npy", "9"],
+  ] as const) {
+    expect(rqvae("fuse", "title=items.npy", "images.npy", "--weight", `images=${weight}`, "-o", file).status).toBe(0);
+  }
+  expect(rqvae("train", "fused.npy", "-o", "model.safetensors", ...quick, "--index", "items.index").status).toBe(0);
+  for (const command of [
+    ["encode", "model.safetensors", "FILE", "-o", "out.csv"],
+    ["encode", "model.safetensors", "FILE", "--rows", "0:9", "-o", "out.csv"],
+    ["report", "model.safetensors", "FILE"],
+    ["migrate", "items.index", "model.safetensors", "FILE", "-o", "next.index"],
+    ["align", "model.safetensors", "model.ids.csv", "FILE", "-o", "aligned.safetensors"],
+  ]) {
+    const run = (file: string) => rqvae(...command.map((word) => (word === "FILE" ? file : word)));
+    expect(run("fused.npy"), command.join(" ")).toMatchObject({ status: 0 });
+    expectError(run("other.npy"), 1, "other statistics", "rqvae fuse --like MODEL");
+  }
+});
+
 it("refuses what does not go together", () => {
   prepare();
   const wrong: [string[], number, ...string[]][] = [

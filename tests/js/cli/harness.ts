@@ -104,7 +104,7 @@ export function interruptOnce(child: ChildProcess, text: string): Promise<string
 export function expectError(result: Result, status: number, ...parts: string[]): void {
   // What the columns were taken for, and how files were joined, may have been said before.
   expect(result.stderr).toMatch(
-    /^([^\n]*(: vectors: |Joined by position|is taken as the ID of row)[^\n]*\n)*rqvae: [^\n]+\n$/,
+    /^([^\n]*(: vectors: |: the fields |Joined by position|is taken as the ID of row)[^\n]*\n)*rqvae: [^\n]+\n$/,
   );
   for (const part of parts) expect(result.stderr).toContain(part);
   expect(result.stderr).not.toMatch(/\n\s+at /);

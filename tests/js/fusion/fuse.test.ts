@@ -129,6 +129,61 @@ describe("fuse", () => {
     for (const [fields, options, words] of refused) await expect(fuse(fields, options)).rejects.toThrow(words);
   });
 
+  it("reads sources as it reads matrices, with missing rows, and stops when it is told to", async () => {
+    const { rows, dim } = image;
+    const data = image.data.slice().fill(Number.NaN, 12, 16);
+    const read = async (first: number, count: number) => data.slice(first * dim, (first + count) * dim);
+    const fields = (vectors: NamedField["vectors"]) => [
+      { name: "title", vectors: title },
+      { name: "image", vectors },
+    ];
+    const nulls = table(image).map((row, i) => (i === 3 ? null : row));
+    const nans = table(image).map((row, i) => (i === 3 ? row.map(() => Number.NaN) : row));
+    const [expected, ...same] = await Promise.all(
+      [nulls, { data, rows, dim }, nans, { rows, dim, read }].map((v) => fuse(fields(v))),
+    );
+    for (const each of same) expect(sameBits(each.data, expected!.data)).toBe(true);
+    const broken = { rows, dim, read: async () => data.slice(0, 2) };
+    await expect(fuse(fields(broken))).rejects.toThrow(/image.vectors: read\(0, 40\) must give/);
+    const partly = image.data.slice().fill(Number.NaN, 12, 13);
+    const some = { rows, dim, read: async () => partly };
+    await expect(fuse(fields(some))).rejects.toThrow(/image.vectors: row 3, column 0 is NaN/);
+    const stop = new AbortController();
+    const never = fuse(fields({ rows, dim, read: () => new Promise<never>(() => {}) }), { signal: stop.signal });
+    stop.abort(new Error("enough"));
+    await expect(never).rejects.toThrow("enough");
+  });
+
+  it("says that a field whose vectors are all the same says nothing", async () => {
+    const fused = await fuse([
+      { name: "title", vectors: title },
+      { name: "same", vectors: { data: new Float32Array(3 * n).fill(0.7), rows: n, dim: 3 } },
+    ]);
+    expect(fused.text).toMatch(/^same: .*all its vectors are the same, so that it says nothing/m);
+    expect(fused.fields.fields[1]!.scale).toBe(0);
+    for (let row = 0; row < n; row++) expect(rowsOf(fused, row).slice(6)).toEqual([0, 0, 0]);
+  });
+
+  it("takes options that mean something only", async () => {
+    const one = [{ name: "title", vectors: title }];
+    for (const name of ["dim", "window", "smoothing"]) {
+      await expect(fuse(one, { [name]: 1 })).rejects.toThrow(new RegExp(`${name} is of the field behaviour`));
+    }
+    const { fields: like } = await fuse(one);
+    await expect(fuse([{ ...one[0]!, weight: 2 }], { like })).rejects.toThrow(/title.weight: like fuses/);
+    const numbers = names.map((_, i) => i) as never;
+    await expect(fuse([{ ...one[0]!, itemIds: numbers }])).rejects.toThrow(/title.itemIds must be an array of strings/);
+    await expect(fuse([{ name: "title", vectors: title.data as never }])).rejects.toThrow(
+      /^title.vectors must be .* received Float32Array/,
+    );
+    await expect(fuse([{ name: "title", vectors: null as never }])).rejects.toThrow(/^title.vectors must be .* null/);
+    await expect(fuse(one, { histories: { ...histories, catalogueItems: 41 } })).rejects.toThrow(/there are 40 items/);
+    // Names that every object has.
+    const odd = await fuse([...one, { name: "constructor", vectors: image }], { weights: { title: 2 } });
+    expect(odd.report.map(({ weight }) => weight)).toEqual([2, 1]);
+    await expect(RQVAE.fit({ title, image } as never)).rejects.toThrow(/several vectors per item.*fuse/);
+  });
+
   it("adds behaviour, guesses it where nobody chose an item, and brings items of one user together", async () => {
     const fused = await fuse([{ name: "title", vectors: title, itemIds: names }], { histories, dim: 8 });
     const chosen = new Set(histories.items);
@@ -282,6 +337,9 @@ describe("a layout as text", () => {
       [{ ...stored, fields: [{ ...stored.fields[0], mean: "AAAA" }] }, /fields\[0\].mean must be 6 float32/],
       [{ ...stored, fields: [{ ...stored.fields[0], dim: -1 }] }, /dim/],
       [{ ...stored, madeFrom: { users: 1 } }, /madeFrom/],
+      [{ ...stored, fields: [{ ...stored.fields[0], name: "data" }] }, /fields\[0\].name must be a name .* "data"/],
+      [{ ...stored, fields: [{ ...stored.fields[0], scale: 1e300 }] }, /fields\[0\].scale must be/],
+      [{ ...stored, fields: [stored.fields[0], stored.fields[0]] }, /fields of different names/],
     ];
     for (const [json, words] of broken) expect(() => readLayout(JSON.stringify(json))).toThrow(words);
     expect(() => readLayout("{")).toThrow(/no layout of fields/);

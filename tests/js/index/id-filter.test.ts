@@ -217,3 +217,15 @@ test("LogitsMask and the logits processor take a filter as they take an index", 
   const none = new LogitsMask(filter.intersection(await index.filter(["sock"])), vocabulary);
   expect(() => none.apply(new Float32Array(vocabulary.size), none.start)).toThrow(/there is no ID to decode/);
 });
+
+it("is not made by a function that answers later, which would allow everything", async () => {
+  const ids = SemanticIds.from([[0], [1]], { codebookSizes: [2] });
+  const index = SemanticIdIndex.build(["a", "b"], ids, { collisions: "share" });
+  const later = (async () => {
+    throw new Error("nobody hears of it");
+  }) as never;
+  await expect(index.filter(later)).rejects.toThrow(/which must be a function that answers true or false at once/);
+  await expect((async () => index.similar("a", { filter: later }))()).rejects.toThrow(
+    /filter must be a function that answers true or false at once/,
+  );
+});
