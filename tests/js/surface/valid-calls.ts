@@ -296,6 +296,7 @@ export async function validCalls(): Promise<{ calls: Record<string, ValidCall>; 
   });
   add("rqvae/worker", () => worker, {
     "RQVAEWorker#config": () => [],
+    "RQVAEWorker#fields": () => [],
     "RQVAEWorker#fingerprint": () => [],
     "RQVAEWorker#initialized": () => [],
     "RQVAEWorker#part": () => [],
