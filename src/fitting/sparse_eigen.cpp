@@ -13,7 +13,7 @@ constexpr double kTolerance = 1e-4;
 
 }  // namespace
 
-SparseEigenJob::SparseEigenJob(const Sparse& matrix, MatrixMap embedding, Random random)
+SparseEigenJob::SparseEigenJob(const Sparse& matrix, MatrixMap embedding, const Random& random)
     : SubspaceIteration(embedding.cols(), kTolerance, random), matrix_(matrix), embedding_(embedding) {
   Start(matrix.rows());
 }

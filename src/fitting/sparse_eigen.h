@@ -18,7 +18,7 @@ class SparseEigenJob : public SubspaceIteration {
   using Sparse = Eigen::Map<const Eigen::SparseMatrix<float, Eigen::RowMajor>>;
 
   // The matrix and the embedding, n x d with n, d >= 1, must outlive the job.
-  SparseEigenJob(const Sparse& matrix, MatrixMap embedding, Random random);
+  SparseEigenJob(const Sparse& matrix, MatrixMap embedding, const Random& random);
 
   bool Advance() override;
 

@@ -27,7 +27,7 @@ class SubspaceIteration : public Job {
 
  protected:
   // Iterations stop when one raises the sum of the leading eigenvalues by less than the share `tolerance`.
-  SubspaceIteration(Index components, double tolerance, Random random)
+  SubspaceIteration(Index components, double tolerance, const Random& random)
       : components_(components), tolerance_(tolerance), random_(random) {}
 
   // Draws the start, once D is known. Eigenvalues of at most `rounding` count as zero.

@@ -180,6 +180,33 @@ describe.skipIf(!hasChromium)("what the page keeps (Chromium; skipped when it is
     expect(visitor.complaints).toEqual([]);
   });
 
+  it("leaves a search alone that is typed before the result is kept", async () => {
+    const page = await visitor.arrive();
+    await page.addInitScript(() => {
+      const { postMessage } = Worker.prototype;
+      Worker.prototype.postMessage = function (this: Worker, ...message: [unknown, Transferable[]]) {
+        const post = () => postMessage.apply(this, message);
+        const { call } = message[0] as { call?: { method?: string } };
+        if (call?.method === "toKeep") addEventListener("keep", post, { once: true });
+        else post();
+      } as Worker["postMessage"];
+    });
+    await page.reload();
+    await visitor.choose("file-input", "things.csv", things(60));
+    await expect.poll(() => visitor.text("preview")).toContain("60");
+    await page.getByTestId("option-epochs").fill("1");
+    await page.getByTestId("train-button").click();
+    await visitor.finished();
+    await page.getByTestId("table-search").fill("thing 59");
+    await expect.poll(() => visitor.text("table-count")).toBe("1 of 60 items");
+    expect(await rows().count()).toBe(0);
+    await page.evaluate(() => dispatchEvent(new Event("keep")));
+    await expect.poll(() => hash().get("result")).toBeTruthy();
+    expect(await page.getByTestId("table-search").inputValue()).toBe("thing 59");
+    expect(await visitor.text("table-count")).toBe("1 of 60 items");
+    expect(visitor.complaints).toEqual([]);
+  });
+
   it("goes on after a crash: with the same items, and with what is kept", async () => {
     const page = await visitor.arrive();
     await page.addInitScript(() => {

@@ -110,6 +110,11 @@ export class PageMemory {
   ): Promise<void> {
     const hadResult = this.kept.shownKey !== undefined;
     const { fields } = this;
+    // As soon as it is shown: once it is kept, the visitor may have gone elsewhere.
+    const arrived = ready.shown.then(
+      () => (isCurrent() ? this.goToAwaited() : undefined),
+      () => {}, // whoever shows it says what went wrong
+    );
     const { model, records } = await ready.toKeep;
     const key = await this.kept.add({
       name: await this.nameFor(data),
@@ -122,12 +127,9 @@ export class PageMemory {
       place: "",
       contents: { source: data.source, settings, fields, trained, records, model },
     });
-    await ready.shown.catch(() => {}); // whoever shows it says what went wrong
+    await arrived;
     if (!isCurrent()) return;
     this.kept.show(key);
-    const { awaited } = this;
-    this.awaited = undefined;
-    if (awaited && awaited.sample === this.sample) await this.goTo(awaited.place);
     this.write(hadResult ? "push" : "replace");
     this.describeLink();
   }
@@ -225,6 +227,13 @@ export class PageMemory {
       const tab = this.tabs.querySelector<HTMLElement>(`#tab-${CSS.escape(view)}`);
       if (tab && tab.getAttribute("aria-selected") !== "true") tab.click();
     });
+  }
+
+  /** The place that the address named when the page was opened. */
+  private async goToAwaited(): Promise<void> {
+    const { awaited } = this;
+    this.awaited = undefined;
+    if (awaited && awaited.sample === this.sample) await this.goTo(awaited.place);
   }
 
   /** The visitor walked, picked or searched. */
