@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { catalogue } from "../../tests/js/support/catalogue.ts";
 import { changeOf, movedVectors } from "./cases.mjs";
+import { drawFrontiers, frontierOf } from "./frontier.mjs";
 import { measureChurn } from "./measure.mjs";
 import { describeChurn, describeInMarkdown, figuresOf } from "./targets.mjs";
 
@@ -112,4 +113,34 @@ describe("the program", () => {
     expect(status).toBe(2);
     expect(stderr).toContain(message);
   });
+});
+
+test("the frontier is drawn with a point for each stability, and what stays more lies further right", () => {
+  const measured = (unchanged: number, evUnseen: number) => [
+    { unchanged, first: 1, aligned: 1, evUnseen, collision: 0, cpuSeconds: 0 },
+  ];
+  const churn = {
+    old: measured(1, 0.4),
+    fresh: measured(0, 0.45),
+    "stability 1": measured(0.99, 0.42),
+    "stability 0": measured(0.6, 0.44),
+  };
+  const frontier = frontierOf(churn, [1, 0]);
+  expect(frontier).toEqual({
+    points: [
+      { stability: 0, unchanged: 0.6, evUnseen: 0.44 },
+      { stability: 1, unchanged: 0.99, evUnseen: 0.42 },
+    ],
+    fresh: 0.45,
+    old: 0.4,
+  });
+  const svg = drawFrontiers([{ title: "Cats & dogs", ...frontier }]);
+  expect(svg).toContain("Cats &amp; dogs");
+  const points = [...svg.matchAll(/<circle[^>]* cx="([\d.]+)" cy="([\d.]+)"/g)].map(([, x, y]) => [
+    Number(x),
+    Number(y),
+  ]);
+  expect(points).toHaveLength(2);
+  expect(points[0]![0]).toBeLessThan(points[1]![0]!);
+  expect(points[0]![1]).toBeLessThan(points[1]![1]!); // more variance lies higher
 });

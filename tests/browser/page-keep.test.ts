@@ -184,9 +184,12 @@ describe.skipIf(!hasChromium)("what the page keeps (Chromium; skipped when it is
     const page = await visitor.arrive();
     await page.addInitScript(() => {
       const { postMessage } = Worker.prototype;
-      Worker.prototype.postMessage = function (this: Worker, ...message: [unknown, Transferable[]]) {
+      Worker.prototype.postMessage = function (
+        this: Worker,
+        ...message: [{ call?: { method?: string } }, StructuredSerializeOptions?]
+      ) {
         const post = () => postMessage.apply(this, message);
-        const { call } = message[0] as { call?: { method?: string } };
+        const { call } = message[0];
         if (call?.method === "toKeep") addEventListener("keep", post, { once: true });
         else post();
       } as Worker["postMessage"];

@@ -66,8 +66,12 @@ export interface Followers {
   readonly totals: Float64Array;
 }
 
+/** Pairs that are held at a time before equal ones are joined: 128 MB. */
+const MOST_PAIRS = 2 ** 23;
+
 /**
- * Counts what came after items of each class.
+ * Counts what came after items of each class. The histories are read once for every `mostPairs` pairs, so that memory grows with the
+ * different pairs, not with all.
  * @param classOf Of each item, from 0 to `classes` - 1.
  * @param groupOf What the items that came after are counted as.
  */
@@ -79,49 +83,68 @@ export async function countFollowers(
   groupOf: Int32Array,
   groups: number,
   signal: AbortSignal | undefined,
+  mostPairs = MOST_PAIRS,
 ): Promise<Followers> {
   const users = seen.ends.length;
-  const starts = new Float64Array(classes + 1);
+  const pairs = new Float64Array(classes);
   await inSlices(users, signal, (user) => {
     pairsOf(seen, user, (before) => {
-      starts[classOf[before]! + 1]!++;
+      pairs[classOf[before]!]!++;
     });
   });
-  for (let c = 0; c < classes; c++) starts[c + 1]! += starts[c]!;
-  const raw = new Uint32Array(starts[classes]!);
-  const weights = new Float32Array(raw.length);
-  const next = starts.slice(0, classes);
-  await inSlices(users, signal, (user) => {
-    pairsOf(seen, user, (before, after, weight) => {
-      const at = next[classOf[before]!]!++;
-      raw[at] = groupOf[after]!;
-      weights[at] = weight;
-    });
-  });
-  // Each group once, in place: what is written never overtakes what is read.
-  const counts = new Float64Array(raw.length);
   const totals = new Float64Array(classes);
-  const place = new Float64Array(groups).fill(-1);
-  const packed = new Float64Array(classes + 1);
-  let at = 0;
-  await inSlices(
-    classes,
-    signal,
-    (c) => {
-      const first = at;
-      for (let i = starts[c]!; i < starts[c + 1]!; i++) {
-        const group = raw[i]!;
-        const weight = weights[i]!;
-        totals[c]! += weight;
-        if (place[group]! < first) {
-          place[group] = at;
-          raw[at++] = group;
+  const starts = new Float64Array(classes + 1);
+  const bands: { groups: Uint32Array; counts: Float64Array }[] = [];
+  for (let first = 0, end = 0; first < classes; first = end) {
+    let held = 0;
+    do held += pairs[end++]!;
+    while (end < classes && held + pairs[end]! <= mostPairs);
+    const next = new Float64Array(end - first + 1);
+    for (let c = first; c < end; c++) next[c - first + 1] = next[c - first]! + pairs[c]!;
+    const raw = new Uint32Array(held);
+    const weights = new Float32Array(held);
+    await inSlices(users, signal, (user) => {
+      pairsOf(seen, user, (before, after, weight) => {
+        const c = classOf[before]!;
+        if (c < first || c >= end) return;
+        const at = next[c - first]!++;
+        raw[at] = groupOf[after]!;
+        weights[at] = weight;
+      });
+    });
+    // Each group once, in place: what is written never overtakes what is read.
+    const counts = new Float64Array(held);
+    const place = new Float64Array(groups).fill(-1);
+    let at = 0;
+    let read = 0;
+    await inSlices(
+      end - first,
+      signal,
+      (c) => {
+        const begun = at;
+        for (; read < next[c]!; read++) {
+          const group = raw[read]!;
+          const weight = weights[read]!;
+          totals[first + c]! += weight;
+          if (place[group]! < begun) {
+            place[group] = at;
+            raw[at++] = group;
+          }
+          counts[place[group]!]! += weight;
         }
-        counts[place[group]!]! += weight;
-      }
-      packed[c + 1] = at;
-    },
-    1,
-  );
-  return { starts: packed, groups: raw.slice(0, at), counts: counts.slice(0, at), totals };
+        starts[first + c + 1] = starts[first]! + at;
+      },
+      1,
+    );
+    bands.push({ groups: raw.slice(0, at), counts: counts.slice(0, at) });
+  }
+  const all = starts[classes]!;
+  const joined = { groups: new Uint32Array(all), counts: new Float64Array(all) };
+  let at = 0;
+  for (const band of bands) {
+    joined.groups.set(band.groups, at);
+    joined.counts.set(band.counts, at);
+    at += band.groups.length;
+  }
+  return { starts, ...joined, totals };
 }

@@ -104,6 +104,21 @@ describe("positive pointwise mutual information", () => {
   });
 });
 
+describe("pairs of choices", () => {
+  test.each([1, 7, 40, 1000])("are counted the same with %i of them held at a time", async (mostPairs) => {
+    const rows = 24;
+    const { items, offsets } = await historiesOf([...grouped(60, 22, 2), [3], [4, 4, 4], [5, 6, 5, 6], [0, 21]], rows);
+    const seen = { items, offsets, ends: offsets.subarray(1) };
+    const itself = Int32Array.from({ length: rows }, (_, i) => i);
+    const pairs = Int32Array.from(itself, (i) => i >> 1);
+    const count = (most?: number) =>
+      countFollowers(seen, neighbours(3), itself, rows, pairs, rows / 2, undefined, most);
+    const whole = await count();
+    expect(whole.totals.reduce((sum, each) => sum + each, 0)).toBeGreaterThan(100);
+    expect(await count(mostPairs)).toEqual(whole);
+  });
+});
+
 describe("behaviourVectors", () => {
   test("products of all dimensions are those of the matrix's magnitude: its square is that of the matrix", async () => {
     const rows = 12;
