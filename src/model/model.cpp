@@ -200,6 +200,19 @@ void Model::DecodeLatents(const ConstMatrixRef& latents, MatrixRef reconstructed
   head_.Forward(decoded, {0, n}, head_tape, reconstructed);
 }
 
+void Model::SetFieldEnds(std::vector<Index> ends) {
+  Index last = 0;
+  bool rising = true;
+  for (const Index end : ends) {
+    rising = rising && end > last;
+    last = end;
+  }
+  if (!ends.empty() && !(rising && last == config_.input_dim)) {
+    throw Error(ErrorKind::kInvalidInput, "the fields do not fit the model");
+  }
+  field_ends_ = std::move(ends);
+}
+
 void Model::RequireDecoder(const char* lack) const {
   if (decoder_) return;
   throw Error(ErrorKind::kInvalidInput, std::string("this model holds the encoder part only and ") + lack);

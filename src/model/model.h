@@ -10,6 +10,7 @@
 #define RQVAE_MODEL_H_
 
 #include <memory>
+#include <vector>
 
 #include "config.h"
 #include "input_scaler.h"
@@ -67,6 +68,12 @@ class Model {
   bool initialized() const { return initialized_; }
   void set_initialized(bool initialized) { initialized_ = initialized; }
 
+  // Where the fields of an item end, if its vector is made of several. A field whose entries are all zeros is missing,
+  // and takes no part in the losses (train_step.h). None: nothing is missing. Throws kInvalidInput for other than
+  // rising ends, to D.
+  void SetFieldEnds(std::vector<Index> ends);
+  const std::vector<Index>& field_ends() const { return field_ends_; }
+
   // -- Parts
 
   const InputScaler& scaler() const { return scaler_; }
@@ -94,6 +101,7 @@ class Model {
   ResidualQuantizer quantizer_;
   std::unique_ptr<Mlp> decoder_;  // null in an encoder part
   OutputHead head_;
+  std::vector<Index> field_ends_;
   bool initialized_ = false;
   Index least_rows_ = 1;
 };

@@ -239,6 +239,12 @@ export class FieldJoiner {
     this.layout = layout;
   }
 
+  /** Where each field ends. */
+  get ends(): number[] {
+    let end = 0;
+    return this.layout.fields.map(({ dim }) => (end += dim));
+  }
+
   /** What files have of it. */
   get stored(): StoredLayout {
     return toStored(this.layout);
@@ -289,9 +295,18 @@ export class FieldJoiner {
   }
 }
 
-/** What a model that was perhaps fitted before does with items that have fields. @throws InvalidInputError for another layout */
-export function joinerFor(given: FieldLayout, before: FieldJoiner | undefined): FieldJoiner {
+/**
+ * What a model that was perhaps fitted before does with items that have fields.
+ * @param dim Of the items.
+ * @throws InvalidInputError for another layout, or one that is not of the items
+ */
+export function joinerFor(given: FieldLayout, before: FieldJoiner | undefined, dim: number): FieldJoiner {
   requireLayout(given);
+  if (widthOf(given) !== dim) {
+    throw invalid(
+      "ITEMS_DIMENSION",
+    )`${{ argument: "items.fields" }}: ${fieldNames(given)} have ${counted(widthOf(given), "number")} together, but the items have ${dim}${{ hint: "give the fields that fuse made these items with" }}`;
+  }
   if (before) requireSameFields(before.layout, given);
   // A copy: the caller may change or transfer the arrays.
   return new FieldJoiner(fromStored(toStored(given)));
