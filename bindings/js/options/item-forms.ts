@@ -56,7 +56,7 @@ export function adviseItems(value: unknown, name: string): string | undefined {
   if (typeof given[Symbol.asyncIterator as never] === "function") {
     return "received an async iterable: only encodeStream takes batches as they come; collect them in an array first";
   }
-  if (Object.values(given).some(isItems)) {
+  if (typeof given.read !== "function" && Object.values(given).some(isItems)) {
     return `received several vectors per item: make one of them, const items = await fuse([{ name, vectors }, …]), from "rqvae/fusion"`;
   }
   const field = vectorField(given);
