@@ -80,7 +80,7 @@ export type ErrorCode =
   | "TOO_FEW_CODES"
   /** The index was saved with `compact: true` and cannot be changed. */
   | "INDEX_COMPACT"
-  /** The index has changed since the filter was made, or during a search. Make the filter again, or search again. */
+  /** The index has changed since the filter was made, or it or the filter during a search. Make the filter again, or search again. */
   | "INDEX_CHANGED"
 
   // Files

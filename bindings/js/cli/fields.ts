@@ -3,7 +3,6 @@
 import { thousands } from "../base/words.ts";
 import { HELD_OUT, leaveOut } from "../evaluate/leave-out.ts";
 import { BEHAVIOUR } from "../fusion/behaviour-field.ts";
-
 import { type Fused, type FuseOptions, fuse, type NamedField, readLayout } from "../fusion/index.ts";
 import { FIELD_NAMES, type FieldLayout, type FieldVectors, fieldNames, isFieldName, widthOf } from "../items/fields.ts";
 import type { RQVAE } from "../model/rqvae.ts";

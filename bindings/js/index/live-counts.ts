@@ -14,6 +14,8 @@ export class LiveCounts {
   readonly rows: PublishedRows;
   /** Whether the rows that are kept are those that are not allowed. */
   readonly isExcluding: boolean;
+  /** Rises with every item that is allowed or forbidden. */
+  changes = 0;
   #kept: Set<number> | Uint8Array;
   /** How many of them are below each state. */
   #counts: Map<number, number> | Uint32Array = new Map();
@@ -61,6 +63,7 @@ export class LiveCounts {
   /** Allows the item of a row or forbids it, along the path to its ID. */
   set(row: number, isAllowed: boolean): void {
     if (this.allows(row) === isAllowed) return;
+    this.changes++;
     const keep = isAllowed !== this.isExcluding;
     if (!(this.#kept instanceof Set)) this.#kept[row] = Number(keep);
     else if (keep) this.#kept.add(row);

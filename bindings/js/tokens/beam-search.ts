@@ -163,6 +163,14 @@ async function* search<State>(
   const { levels } = index;
   const found = new Best<FoundItem>(topK, (a, b) => b.score - a.score || compareItemIds(a.itemId, b.itemId));
   const counts = liveCountsOf(view);
+  const { changes } = counts;
+  const requireUnchanged = () => {
+    // Throws if the index has changed.
+    if (liveCountsOf(view).changes === changes) return;
+    throw invalid(
+      "INDEX_CHANGED",
+    )`${call(where)}${{ argument: "filter" }} has changed during the search${{ hint: "search again, or change a filter of its own, such as filter.union(filter)", after: ": " }}`;
+  };
   const finish = ({ state, codes, logProbability }: Beam) => {
     // A suffix that is not needed has no length.
     const score = logProbability / power(codes.length, lengthPenalty);
@@ -194,7 +202,7 @@ async function* search<State>(
         )`${call(where)}${{ argument: "step" }} returned ${size} logits for each prefix before, and now ${logits.size} for each of ${beams.length}${{ hint: "return those of the last position only" }}`;
       }
       size ??= logits.size;
-      liveCountsOf(view); // throws if the index has changed
+      requireUnchanged();
     }
     const alive = new Best<Beam>(width, (a, b) => b.logProbability - a.logProbability || a.state - b.state);
     beams.forEach((beam, row) => {
@@ -225,7 +233,7 @@ async function* search<State>(
       items: found.ranked().map((item) => ({ ...item, codes: [...item.codes] })),
     };
     signal?.throwIfAborted();
-    liveCountsOf(view);
+    requireUnchanged();
   }
 }
 

@@ -350,6 +350,28 @@ test("refuses an index that changes in the meantime", async () => {
   await expect(search).rejects.toMatchObject({ code: "INDEX_CHANGED", message: expect.stringMatching(/has changed/) });
 });
 
+test.each(["filter", "index"] as const)("refuses a filter, given as %s, that changes in the meantime", async (name) => {
+  const changing = await index.filter(["sock", "hat", "boot"]);
+  const search = beamSearch({
+    index,
+    vocabulary,
+    [name]: changing,
+    step: (...args) => {
+      changing.remove(["hat"]);
+      return step(...args);
+    },
+  });
+  await expect(search).rejects.toMatchObject({ code: "INDEX_CHANGED", argument: "filter" });
+  // What changes nothing does not count.
+  const same = beamSearch({
+    index,
+    vocabulary,
+    [name]: changing,
+    step: (...args) => (changing.remove(["hat"]), step(...args)),
+  });
+  expect(names(await same)).toEqual(["boot", "sock"]);
+});
+
 describe("what a step may return", () => {
   const searchWith = (answer: unknown, probabilities: BeamSearchOptions["probabilities"] = "valid") =>
     beamSearch({ step: () => answer as Float32Array, index, vocabulary, probabilities });
