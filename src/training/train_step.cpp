@@ -42,9 +42,9 @@ void CopyMissing(const Model& model, const ConstMatrixRef& items, Range rows, co
   for (Index i = rows.first; i < rows.first + rows.count; ++i) {
     Index first = 0;
     for (const Index end : model.field_ends()) {
-      const Index count = end - first;
-      if ((items.row(i).segment(first, count).array() == 0).all()) {
-        to.row(i).segment(first, count) = from.row(i).segment(first, count);
+      const float* const field = &items(i, first);
+      if (std::all_of(field, &items(i, 0) + end, [](float value) { return value == 0; })) {
+        std::copy_n(&from(i, first), end - first, &to(i, first));
       }
       first = end;
     }
