@@ -45,7 +45,7 @@ for (const name of lists.set.length > 0 ? lists.set : SETS) {
     const variances = [];
     for (const items of [{ data: fused.data, rows: fused.rows, dim: fused.dim }, fused]) {
       const model = await RQVAE.fit(items, { seed, nQuantizationLayers: 3, codebookSize: 64 });
-      const { data } = model.reconstruct({ data: given.data, rows: given.rows, dim: given.dim });
+      const data = model.reconstruct({ data: given.data, rows: given.rows, dim: given.dim });
       let [error, energy] = [0, 0];
       for (const [i, row] of unseen.entries()) {
         let at = i * given.dim;
