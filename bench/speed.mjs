@@ -4,11 +4,13 @@
 //   npm run bench                             all parts, all peers (seven minutes; the first time it installs the peers)
 //   npm run bench -- --peer none              ours alone (three minutes)
 //   npm run bench -- --peer pytorch --only train
+//   npm run bench -- --only fit --shape 12k --shape 20k --shape 100k    the default of fit; without --shape, of 12,101 x 64 alone
 //   --json FILE    an array of { name, value, unit, target, holds }
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { describeTargets } from "./figures.mjs";
 import { Bench } from "./speed/bench.mjs";
+import { SHAPES } from "./speed/fit.mjs";
 import { PARTS } from "./speed/parts.mjs";
 import { PEER_NAMES } from "./speed/peers.mjs";
 
@@ -25,6 +27,7 @@ function readArguments() {
         json: { type: "string" },
         peer: { type: "string", multiple: true },
         only: { type: "string", multiple: true },
+        shape: { type: "string", multiple: true },
       },
     });
     return values;
@@ -45,8 +48,10 @@ const peers = choose("peer", options.peer, [...PEER_NAMES, "none"]);
 if (options.peer && peers.length > 1 && peers.includes("none")) refuse('--peer: "none" stands alone');
 const parts = choose("part", options.only, Object.keys(PARTS));
 
+const shapes = options.shape && choose("shape", options.shape, Object.keys(SHAPES));
+
 const started = performance.now();
-const bench = new Bench(peers.includes("none") && options.peer ? [] : peers);
+const bench = new Bench(peers.includes("none") && options.peer ? [] : peers, shapes);
 try {
   for (const name of Object.keys(PARTS).filter((each) => parts.includes(each))) {
     await bench.part(name, PARTS[name]);

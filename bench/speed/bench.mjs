@@ -30,9 +30,13 @@ export class Bench {
   /** @type {Set<string>} */
   #notes = new Set();
 
-  /** @param {readonly string[]} peers those to compare with */
-  constructor(peers) {
+  /** Of the part "fit", see fit.mjs. @type {readonly string[]} */
+  shapes;
+
+  /** @param {readonly string[]} peers those to compare with @param {readonly string[]} [shapes] */
+  constructor(peers, shapes = ["12k"]) {
     this.#peers = peers;
+    this.shapes = shapes;
   }
 
   /** @type {(...figures: Figure[]) => void} */

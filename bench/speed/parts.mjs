@@ -1,5 +1,6 @@
 /** The parts of the bench, in the order in which they run. A part measures and adds its figures to the run (bench.mjs). */
 import { measureEncoding } from "./encode.mjs";
+import { measureFit } from "./fit.mjs";
 import { measureGrowth } from "./growth.mjs";
 import { measureKMeans } from "./kmeans.mjs";
 import { measureMachine } from "./machine.mjs";
@@ -15,6 +16,7 @@ export const PARTS = {
   ceiling: { title: "The machine's ceiling", run: measureMachine },
   products: { title: "The products of a layer, one thread", run: measureProducts },
   train: { title: "Training, 768 -> [256, 128] -> 64, 3 x 256", run: measureTraining },
+  fit: { title: "RQVAE.fit, as it chooses everything, one thread", run: measureFit },
   encode: { title: "Encoding, the same shape", run: measureEncoding },
   kmeans: { title: "Codebooks by residual k-means", run: measureKMeans },
   workers: { title: "In workers, the reference shape", run: measureWorkers },
