@@ -72,7 +72,8 @@ class Model {
   // and takes no part in the losses (train_step.h). None: nothing is missing. Throws kInvalidInput for other than
   // rising ends, to D.
   void SetFieldEnds(std::vector<Index> ends);
-  const std::vector<Index>& field_ends() const { return field_ends_; }
+  // Copies the entries of missing fields of some rows.  items, from, to: n x D.
+  void CopyMissing(const ConstMatrixRef& items, Range rows, const Matrix& from, Matrix& to) const;
 
   // -- Parts
 

@@ -37,20 +37,6 @@ struct Pass {
   void DecoderForward(const Model& model, const ConstMatrixRef& items, const CodeMatrix* codes, Range rows);
 };
 
-// Copies the entries of missing fields of some rows: those that are all zeros in the items.
-void CopyMissing(const Model& model, const ConstMatrixRef& items, Range rows, const Matrix& from, Matrix& to) {
-  for (Index i = rows.first; i < rows.first + rows.count; ++i) {
-    Index first = 0;
-    for (const Index end : model.field_ends()) {
-      const float* const field = &items(i, first);
-      if (std::all_of(field, &items(i, 0) + end, [](float value) { return value == 0; })) {
-        std::copy_n(&from(i, first), end - first, &to(i, first));
-      }
-      first = end;
-    }
-  }
-}
-
 void Pass::Resize(const Model& model, Index n, bool backward) {
   const ModelConfig& config = model.config();
   target.resize(n, config.input_dim);
@@ -85,7 +71,7 @@ void Pass::DecoderForward(const Model& model, const ConstMatrixRef& items, const
   model.decoder().Forward(model.store(), quantized, rows, decoder_tape, decoded);
   model.head().Forward(decoded, rows, head_tape, output);
   // What is missing is taken to be what the decoder makes of it.
-  CopyMissing(model, items, rows, output, target);
+  model.CopyMissing(items, rows, output, target);
   ReconstructionForward(model.config(), output, target, rows, losses);
   MeasureQuantization(model.quantizer(), latent, tape, rows, losses);
 }
@@ -148,7 +134,7 @@ void TrainStep::EncoderForward(const ConstMatrixRef& items, const uint32_t* row_
     AddNoise(config.seed, number_, row_ids + rows.first, static_cast<float>(config.input_noise), input);
   }
   if (terms_.noise != nullptr) terms_.noise->Add(config.seed, number_, row_ids + rows.first, input);
-  CopyMissing(*model_, items, rows, pass_->target, pass_->input);  // it gets no noise
+  model_->CopyMissing(items, rows, pass_->target, pass_->input);  // it gets no noise
   pass_->EncoderForward(*model_, rows);
 }
 
