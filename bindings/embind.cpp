@@ -292,11 +292,6 @@ void RequireTrainingMemory(val model, val training, double rows, bool streamed) 
   const Index held = streamed ? StreamedRows(count, declared.config().input_dim).held() : count;
   RequireMemory(NeedOfTraining(declared, {count, held}, ReadTrainConfig(training)));
 }
-void SetFieldEnds(Model& model, val options) {
-  std::vector<Index> ends;
-  Read(options, "fieldEnds", ends);
-  model.SetFieldEnds(std::move(ends));
-}
 // codes: rows x levels, with 2^32 - 1 in place of the first one where an item holds no ID.
 void HoldIds(Job& job, uintptr_t codes, int rows, int levels) { Training(job).Hold(ReadCodes(codes, rows, levels)); }
 
@@ -475,7 +470,6 @@ EMSCRIPTEN_BINDINGS(rqvae) {
   function("trainStart", &Guard<&TrainStart>::Call);
   function("trainOutcome", &Guard<&TrainOutcome>::Call);
   function("saveTrainState", &Guard<&SaveTrainState>::Call);
-  function("setFieldEnds", &Guard<&SetFieldEnds>::Call);
   function("holdIds", &Guard<&HoldIds>::Call);
   function("restoreTrainState", &Guard<&RestoreTrainState>::Call);
   function("valuesSize", &Guard<&ValuesSize>::Call);

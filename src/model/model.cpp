@@ -200,32 +200,6 @@ void Model::DecodeLatents(const ConstMatrixRef& latents, MatrixRef reconstructed
   head_.Forward(decoded, {0, n}, head_tape, reconstructed);
 }
 
-void Model::SetFieldEnds(std::vector<Index> ends) {
-  Index last = 0;
-  bool rising = true;
-  for (const Index end : ends) {
-    rising = rising && end > last;
-    last = end;
-  }
-  if (!ends.empty() && !(rising && last == config_.input_dim)) {
-    throw Error(ErrorKind::kInvalidInput, "the fields do not fit the model");
-  }
-  field_ends_ = std::move(ends);
-}
-
-void Model::CopyMissing(const ConstMatrixRef& items, Range rows, const Matrix& from, Matrix& to) const {
-  for (Index i = rows.first; i < rows.first + rows.count; ++i) {
-    const float* const item = &items(i, 0);
-    Index first = 0;
-    for (const Index end : field_ends_) {
-      if (std::all_of(item + first, item + end, [](float value) { return value == 0; })) {
-        std::copy_n(&from(i, first), end - first, &to(i, first));
-      }
-      first = end;
-    }
-  }
-}
-
 void Model::RequireDecoder(const char* lack) const {
   if (decoder_) return;
   throw Error(ErrorKind::kInvalidInput, std::string("this model holds the encoder part only and ") + lack);

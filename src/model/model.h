@@ -10,7 +10,6 @@
 #define RQVAE_MODEL_H_
 
 #include <memory>
-#include <vector>
 
 #include "config.h"
 #include "input_scaler.h"
@@ -68,13 +67,6 @@ class Model {
   bool initialized() const { return initialized_; }
   void set_initialized(bool initialized) { initialized_ = initialized; }
 
-  // Where the fields of an item end, if its vector is made of several. A field whose entries are all zeros is missing,
-  // and takes no part in the losses (train_step.h). None: nothing is missing. Throws kInvalidInput for other than
-  // rising ends, to D.
-  void SetFieldEnds(std::vector<Index> ends);
-  // Copies the entries of missing fields of some rows.  items, from, to: n x D.
-  void CopyMissing(const ConstMatrixRef& items, Range rows, const Matrix& from, Matrix& to) const;
-
   // -- Parts
 
   const InputScaler& scaler() const { return scaler_; }
@@ -102,7 +94,6 @@ class Model {
   ResidualQuantizer quantizer_;
   std::unique_ptr<Mlp> decoder_;  // null in an encoder part
   OutputHead head_;
-  std::vector<Index> field_ends_;
   bool initialized_ = false;
   Index least_rows_ = 1;
 };

@@ -34,7 +34,6 @@ bool ResidualNoise::Advance(const Model& model, const RowSource& training) {
   } catch (const ItemOutOfRange& e) {
     throw ItemOutOfRange(sample_[static_cast<size_t>(next_ + e.row())]);
   }
-  model.CopyMissing(items, {0, rows}, scaled, reconstructed);  // no error
   pool_.middleRows(next_, rows) = scaled - reconstructed;
   next_ += rows;
   if (next_ < pool_.rows()) return true;

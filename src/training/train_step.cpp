@@ -34,7 +34,7 @@ struct Pass {
   void ScaleInput(const Model& model, const ConstMatrixRef& items, Range rows);
   void EncoderForward(const Model& model, Range rows);
   // codes: n x L, or null for those of Encode.
-  void DecoderForward(const Model& model, const ConstMatrixRef& items, const CodeMatrix* codes, Range rows);
+  void DecoderForward(const Model& model, const CodeMatrix* codes, Range rows);
 };
 
 void Pass::Resize(const Model& model, Index n, bool backward) {
@@ -66,12 +66,10 @@ void Pass::EncoderForward(const Model& model, Range rows) {
   model.encoder().Forward(model.store(), input, rows, encoder_tape, latent);
 }
 
-void Pass::DecoderForward(const Model& model, const ConstMatrixRef& items, const CodeMatrix* codes, Range rows) {
+void Pass::DecoderForward(const Model& model, const CodeMatrix* codes, Range rows) {
   model.quantizer().Forward(latent, codes, rows, tape, quantized);
   model.decoder().Forward(model.store(), quantized, rows, decoder_tape, decoded);
   model.head().Forward(decoded, rows, head_tape, output);
-  // What is missing is taken to be what the decoder makes of it.
-  model.CopyMissing(items, rows, output, target);
   ReconstructionForward(model.config(), output, target, rows, losses);
   MeasureQuantization(model.quantizer(), latent, tape, rows, losses);
 }
@@ -134,7 +132,6 @@ void TrainStep::EncoderForward(const ConstMatrixRef& items, const uint32_t* row_
     AddNoise(config.seed, number_, row_ids + rows.first, static_cast<float>(config.input_noise), input);
   }
   if (terms_.noise != nullptr) terms_.noise->Add(config.seed, number_, row_ids + rows.first, input);
-  model_->CopyMissing(items, rows, pass_->target, pass_->input);  // it gets no noise
   pass_->EncoderForward(*model_, rows);
 }
 
@@ -173,7 +170,7 @@ void TrainStep::AddGradients(const ConstMatrixRef& items, const uint32_t* row_id
       }
       held->Choose(model.quantizer(), *terms_.training, row_ids, pass.latent, found, rows, pass.chosen);
     }
-    pass.DecoderForward(model, items, codes, rows);
+    pass.DecoderForward(model, codes, rows);
     ReconstructionBackward(config, pass.output, pass.target, rows, batch_size_, pass.doutput);
     model.head().Backward(pass.output, rows, pass.head_tape, pass.doutput);
     MatrixRef dquantized = pass.dquantized;
@@ -245,7 +242,7 @@ Losses Evaluate(const Model& model, const ConstMatrixRef& items) {
     ForRanges(block.rows(), model.least_rows(), kLanes, [&](Range rows) {
       pass.ScaleInput(model, block, rows);
       pass.EncoderForward(model, rows);
-      pass.DecoderForward(model, block, nullptr, rows);
+      pass.DecoderForward(model, nullptr, rows);
     });
     ItemOutOfRange::Check(pass.latent, first);
     losses.Add(model.config(), pass.losses, pass.tape);

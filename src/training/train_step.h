@@ -4,9 +4,6 @@
 // that Encode gives, unless the assignment is balanced (sinkhorn.h): that needs the latents of the whole batch before
 // the first gradient, so each block is processed twice.
 //
-// Missing fields of an item (Model::SetFieldEnds) get no noise and have no error: what is not known is taken to be what
-// the decoder makes of it.
-//
 // Compat::kHopwise: the commitment term of level 1 only reaches the encoder (its residual is cut from the graph).
 #ifndef RQVAE_TRAIN_STEP_H_
 #define RQVAE_TRAIN_STEP_H_

@@ -239,12 +239,6 @@ export class FieldJoiner {
     this.layout = layout;
   }
 
-  /** Where each field ends. */
-  get ends(): number[] {
-    let end = 0;
-    return this.layout.fields.map(({ dim }) => (end += dim));
-  }
-
   /** What files have of it. */
   get stored(): StoredLayout {
     return toStored(this.layout);

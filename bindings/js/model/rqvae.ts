@@ -140,7 +140,6 @@ export class RQVAE {
     const model = new RQVAE(module, config, part, makeModel(read));
     try {
       model.#fields = fields;
-      model.#tellFields();
       model.#record = record;
       model.#history = history;
       fitsFile(model.fingerprint, file, options);
@@ -587,15 +586,8 @@ export class RQVAE {
 
   /** @throws InvalidInputError for fields other than those that it has */
   async #takeFields(fields: FieldLayout | undefined): Promise<void> {
-    if (fields)
-      this.#fields = (await import("../items/fields.ts")).joinerFor(fields, this.#fields, this.config.inputDim);
-    this.#tellFields();
-  }
-
-  /** What of an item can be missing. */
-  #tellFields(): void {
-    const { module, handle } = this.#open();
-    module.setFieldEnds(handle, { fieldEnds: this.#fields?.ends ?? [] });
+    if (!fields) return;
+    this.#fields = (await import("../items/fields.ts")).joinerFor(fields, this.#fields, this.config.inputDim);
   }
 
   #checkIds(ids: SemanticIds | readonly (readonly number[])[]): SemanticIds["codes"] {

@@ -107,8 +107,6 @@ export interface NativeFunctions {
   createTrainJob(model: Handle, rows: Handle, options: object): Handle;
   /** @throws OutOfMemoryError if a model, this many rows and a training would not fit, before anything is allocated. */
   requireTrainingMemory(model: object, training: object, rows: number, streamed: boolean): void;
-  /** fieldEnds: where the fields of an item end; none if it has but one. */
-  setFieldEnds(model: Handle, options: { fieldEnds: readonly number[] }): void;
   /** codes: rows x levels Uint32; 2^32 - 1 in place of the first one where an item holds no ID. */
   holdIds(job: Handle, codes: number, rows: number, levels: number): void;
   trainState(job: Handle): NativeTrainState;
@@ -157,7 +155,6 @@ export const NATIVE_FUNCTIONS = Object.keys({
   createSparseEigenJob: 1,
   createTrainJob: 1,
   requireTrainingMemory: 1,
-  setFieldEnds: 1,
   holdIds: 1,
   trainState: 1,
   trainLosses: 1,

@@ -377,3 +377,14 @@ describe("leaveOut", () => {
     await expect(leaveOut(timed, "first" as never)).rejects.toThrow(/"last", "time" or "both"/);
   });
 });
+
+it("is refused as the fields of other items", async () => {
+  const { fields } = await fuse([
+    { name: "title", vectors: title },
+    { name: "image", vectors: image },
+  ]);
+  await expect(RQVAE.fit({ ...catalogue(n, 9), fields })).rejects.toMatchObject({
+    code: "ITEMS_DIMENSION",
+    message: expect.stringMatching(/title, image have 10 numbers together, but the items have 9/),
+  });
+});
