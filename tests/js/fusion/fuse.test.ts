@@ -1,5 +1,5 @@
 /** Several vectors made one: against the formula, joined by key, with missing ones; models that remember how. */
-import { RQVAE } from "rqvae";
+import { type ItemMatrix, RQVAE } from "rqvae";
 import { readHistories } from "rqvae/formats";
 import { type Fused, fuse, leaveOut, type NamedField, readLayout, writeLayout } from "rqvae/fusion";
 import { describe, expect, it } from "vitest";
@@ -383,7 +383,7 @@ it("is refused as the fields of other items", async () => {
     { name: "title", vectors: title },
     { name: "image", vectors: image },
   ]);
-  await expect(RQVAE.fit({ ...catalogue(n, 9), fields })).rejects.toMatchObject({
+  await expect(RQVAE.fit({ ...catalogue(n, 9), fields } as ItemMatrix)).rejects.toMatchObject({
     code: "ITEMS_DIMENSION",
     message: expect.stringMatching(/title, image have 10 numbers together, but the items have 9/),
   });
