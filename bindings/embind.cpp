@@ -85,6 +85,7 @@ TrainConfig ReadTrainConfig(const val& options) {
   Read(options, "separationWeight", config.separation_weight);
   Read(options, "separationMargin", config.separation_margin);
   Read(options, "stability", config.stability);
+  Read(options, "newItemRepeats", config.new_item_repeats);
   return config;
 }
 

@@ -23,7 +23,8 @@ class EpochShuffle {
 
   // Adds the next window to the order. Returns false if there was none left.
   bool Extend();
-  const std::vector<uint32_t>& order() const { return order_; }           // so far
+  const std::vector<uint32_t>& order() const { return order_; }  // so far
+  std::vector<uint32_t>& order() { return order_; }
   const std::vector<Index>& window_ends() const { return window_ends_; }  // where each window ends in order()
 
  private:

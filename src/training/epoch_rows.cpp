@@ -1,18 +1,34 @@
 #include "epoch_rows.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 namespace rqvae {
 
 void EpochRows::Start(uint64_t seed, uint64_t epoch, Index rows) {
   order_ = EpochShuffle(seed, epoch, rows);
+  epoch_ = static_cast<Index>(epoch);
+  rows_ = rows;
   announced_ = read_ = 0;
+}
+
+void EpochRows::Favour(std::vector<uint32_t> rows, Index times) {
+  favoured_ = std::move(rows);
+  const auto more = (times - 1) * static_cast<Index>(favoured_.size());
+  distance_ = more > 0 ? std::max<Index>(2, rows_ / more) : 0;
 }
 
 bool EpochRows::HasOrder(Index end) {
   if (static_cast<Index>(order_.order().size()) >= end) return true;
+  auto at = static_cast<Index>(order_.order().size());
   order_.Extend();
+  if (distance_ == 0) return false;
+  std::vector<uint32_t>& order = order_.order();
+  for (at = (at + distance_ - 1) / distance_; at * distance_ < static_cast<Index>(order.size()); ++at) {
+    const Index turn = epoch_ * (rows_ / distance_) + at;
+    order[static_cast<size_t>(at * distance_)] = favoured_[static_cast<size_t>(turn) % favoured_.size()];
+  }
   return false;
 }
 

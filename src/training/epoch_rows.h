@@ -1,6 +1,8 @@
-// The training rows of an epoch, block by block in their shuffled order.
+// The training rows of an epoch, block by block in their shuffled order. Some rows may come more often than the others.
 #ifndef RQVAE_EPOCH_ROWS_H_
 #define RQVAE_EPOCH_ROWS_H_
+
+#include <vector>
 
 #include "matrix.h"
 #include "row_order.h"
@@ -11,6 +13,10 @@ namespace rqvae {
 class EpochRows {
  public:
   void Start(uint64_t seed, uint64_t epoch, Index rows);
+  // These rows come about `times` as often as in one epoch of all: at even distances in the shuffled order, at most at
+  // every second place, they take the places of others in turn. Call it before HasOrder; an epoch has as many steps as
+  // before. It holds for later epochs too.
+  void Favour(std::vector<uint32_t> rows, Index times);
 
   // Whether the order reaches that far; if not, works on it for one slice.
   bool HasOrder(Index end);
@@ -23,6 +29,9 @@ class EpochRows {
 
  private:
   EpochShuffle order_;
+  Index epoch_ = 0, rows_ = 0;
+  std::vector<uint32_t> favoured_;
+  Index distance_ = 0;   // of their places
   Index announced_ = 0;  // end of the window that was announced to the source
   Matrix block_;
   Index read_ = 0;  // rows of the block that were already read

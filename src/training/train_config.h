@@ -30,7 +30,8 @@ struct TrainConfig {
   double residual_noise = 0.0;     // factor of the residual noise; 0: none. See noise.h
   double separation_weight = 0.0;  // see separation.h; 0: off
   double separation_margin = 0.05;
-  double stability = 0.0;  // of the IDs that known items hold, see held_ids.h
+  double stability = 0.0;      // of the IDs that known items hold, see held_ids.h
+  Index new_item_repeats = 1;  // how often an epoch has the rows that hold no ID, where others hold theirs
 };
 
 }  // namespace rqvae

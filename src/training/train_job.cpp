@@ -159,6 +159,7 @@ void TrainJob::FinishSplit() {
   training_ = SubsetRows(source_, std::move(split.training));
   validation_ = SubsetRows(source_, std::move(split.validation));
   if (validation_now_ != Validation::kHeldOut) TrainOnAllRows();
+  FavourNewRows();  // of an epoch that a checkpoint is in the middle of
   if (after_split_) {
     phase_ = *after_split_;
   } else if (initialize_) {
@@ -196,7 +197,18 @@ void TrainJob::EvaluateOrGoOn() {
 
 void TrainJob::ShuffleRows() {
   rows_.Start(model_->config().seed, static_cast<uint64_t>(epoch_), training_rows_);
+  FavourNewRows();
   train_step_.Drop();
+}
+
+void TrainJob::FavourNewRows() {
+  if (config_.new_item_repeats < 2 || !held_.any()) return;
+  std::vector<uint32_t> found;
+  const std::vector<uint32_t>& rows = training_.row_ids();
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (!held_.HasOne(static_cast<Index>(rows[i]))) found.push_back(static_cast<uint32_t>(i));
+  }
+  rows_.Favour(std::move(found), config_.new_item_repeats);
 }
 
 void TrainJob::StartEpoch() {

@@ -136,6 +136,7 @@ class TrainJob : public Job {
   void Begin();
   void EvaluateOrGoOn();
   void ShuffleRows();
+  void FavourNewRows();
   void StartEpoch();
   void TrainBlock();
   void FinishStep();

@@ -25,7 +25,7 @@ export interface Plan {
   /** Not trained; it is trained here, on a few items, and thrown away. */
   model: RQVAE;
   trainOptions: TrainOptions;
-  /** Why the latent width is what it is. */
+  /** Why the latent width is what it is; that items are of a new kind, if a model is trained further. */
   reasons: readonly string[];
   given: GivenOptions;
   preset: PresetName | undefined;
@@ -100,7 +100,7 @@ export async function tellPlan(plan: Plan, asJson: boolean): Promise<void> {
 function choose({ place, model, trainOptions, reasons, given, preset }: Plan): Choice[] {
   const { rows, dim } = place.items;
   const recipe = model.initialized
-    ? { model: {}, train: suggestRetraining(rows, model.config) }
+    ? { model: {}, train: suggestRetraining(rows, model.config, reasons.length) }
     : preset === undefined
       ? suggestConfig({ n: rows, inputDim: dim })
       : presets[preset]({ inputDim: dim });

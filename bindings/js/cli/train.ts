@@ -293,7 +293,10 @@ async function runLocked(
       model,
       place,
       { ...trainOptions, ...place.named, ...snapshots?.options },
-      [greeting || "", ...reasons.map((reason) => `Latent width ${model.config.latentDim}: ${reason}.`)]
+      [
+        greeting || "",
+        ...reasons.map((reason) => (origin.from ? `${reason}.` : `Latent width ${model.config.latentDim}: ${reason}.`)),
+      ]
         .filter((line) => line !== "")
         .join("\n"),
       checkpoint,

@@ -8,7 +8,7 @@ import { requireIds } from "../ids/semantic-ids.ts";
 import type { ModelConfig, TrainOptions } from "../types.ts";
 
 /** In place of an item's first code, if it holds no ID. */
-const NONE = 0xffffffff;
+export const NONE = 0xffffffff;
 
 /**
  * The codes that each of `rows` items holds, rows x L. An ID may be longer than the model's: what follows is a suffix.

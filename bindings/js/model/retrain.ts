@@ -4,14 +4,23 @@ import { invalid } from "../base/errors.ts";
 import { isSame } from "../base/file-values.ts";
 import { show } from "../base/option-reader.ts";
 import { call, option, worded } from "../base/wording.ts";
+import { counted, percent } from "../base/words.ts";
 import { countRows, isSource } from "../items/embedding-source.ts";
-import { readItemRows, readSourceRows } from "../items/item-rows.ts";
+import { type Matrix, readItemRows, readSourceRows } from "../items/item-rows.ts";
 import { sampleRows } from "../items/sample.ts";
 import { readFrom } from "../model-file/source.ts";
 import { MODEL_OPTION_NAMES, resolveModelConfig } from "../options/model-config.ts";
 import { suggestRetraining } from "../options/suggest-retraining.ts";
 import { isRecipe, TRAIN_OPTION_NAMES } from "../options/train-config.ts";
-import type { EmbeddingSource, FitOptions, Items, ModelConfig, ModelOptions, TrainOptions } from "../types.ts";
+import type {
+  EmbeddingSource,
+  FitOptions,
+  ItemMatrix,
+  Items,
+  ModelConfig,
+  ModelOptions,
+  TrainOptions,
+} from "../types.ts";
 import type { Models, Trainable } from "./trainable.ts";
 
 /** What only a model of these sizes and functions can have: the old weights, statistics and codes mean nothing in another one. */
@@ -60,7 +69,7 @@ export async function beginRetraining<Model extends Trainable>(
   models: Models<Model>,
   items: Items | EmbeddingSource,
   options: FitOptions,
-): Promise<{ model: Model; train: TrainOptions }> {
+): Promise<{ model: Model; train: TrainOptions; reasons?: readonly string[] }> {
   const { from, model: part, train, reasons: _, ...onTop } = options;
   const given: object = { ...(isRecipe(options) && { ...part, ...train }), ...defined(onTop) };
   const { bytes, config: beside } = await readFrom(from);
@@ -74,8 +83,9 @@ export async function beginRetraining<Model extends Trainable>(
     }
     const ofTraining = Object.entries(given).filter(([name]) => TRAIN_OPTION_NAMES.includes(name));
     const rows = countRows(items, model.config.inputDim);
-    const chosen = suggestRetraining(rows, model.config, await noveltyOf(model, items, rows, options));
-    return { model, train: { ...chosen, ...Object.fromEntries(ofTraining) } };
+    const newKind = await newKindOf(model, items, rows, options);
+    const chosen = { ...suggestRetraining(rows, model.config, newKind), ...Object.fromEntries(ofTraining) };
+    return { model, train: chosen, ...(newKind > 0 && { reasons: [reasonOf(newKind, chosen)] }) };
   } catch (error) {
     model.dispose();
     throw error;
@@ -84,29 +94,51 @@ export async function beginRetraining<Model extends Trainable>(
 
 /** Items of either kind that are looked at, at most. */
 const LOOKED_AT = 2048;
+/** From this on, new items are of a new kind. Those of the kinds that a model knows have up to 1.3 times the error of what it was trained on. */
+const GREATER = 1.35;
+/** So are those whose errors have a direction in common: their mean has this share of their size, and this multiple of what chance gives it. */
+const COMMON = 0.02;
+const BEYOND_CHANCE = 3;
 
-/** See `suggestRetraining`; 1 where nobody says which items are new. */
-async function noveltyOf(
+/** How many items are of a kind that the old model was not made for: all new ones or none, and none where nobody says which items are new. */
+async function newKindOf(
   model: Trainable,
   items: Items | EmbeddingSource,
   rows: number,
   { itemIds, published }: TrainOptions,
 ): Promise<number> {
   // What else is wrong with them, `train` says.
-  if (!Array.isArray(itemIds) || itemIds.length !== rows || !Array.isArray(published?.itemIds)) return 1;
-  const known = new Set(published.itemIds);
-  const { inputDim } = model.config;
+  if (!Array.isArray(itemIds) || itemIds.length !== rows || !Array.isArray(published?.itemIds)) return 0;
+  const ids = new Set(published.itemIds);
+  const [known, added]: [number[], number[]] = [[], []];
+  for (const [row, itemId] of itemIds.entries()) (ids.has(itemId) ? known : added).push(row);
+  if (known.length === 0 || added.length === 0) return 0;
   const open = isSource(items) ? readSourceRows : readItemRows;
-  const all = open(items as Items & EmbeddingSource, rows, "RQVAE.fit", inputDim);
-  const error = async (isKnown: boolean) => {
-    const found = Uint32Array.from(itemIds.keys()).filter((row) => known.has(itemIds[row]!) === isKnown);
-    if (found.length === 0) return Number.NaN;
-    const chosen = sampleRows(found.length, LOOKED_AT).map((i) => found[i]!);
-    return model.forward(await all.take(chosen)).reconstructionLoss;
-  };
-  const novelty = (await error(false)) / (await error(true));
-  return Number.isFinite(novelty) ? novelty : 1;
+  const all = open(items as Items & EmbeddingSource, rows, "RQVAE.fit", model.config.inputDim);
+  const errors = async (of: number[]) =>
+    errorsOf(model, await all.take(sampleRows(of.length, LOOKED_AT).map((i) => of[i]!)));
+  const [before, now] = [await errors(known), await errors(added)];
+  const common = now.mean.reduce((sum, error, j) => sum + (error - before.mean[j]!) ** 2, 0) / now.square;
+  const isNew = now.square > GREATER * before.square || (common > COMMON && common * now.rows > BEYOND_CHANCE);
+  return isNew ? added.length : 0;
 }
+
+/** The mean of x - decode(encode(x)) over the items, and of its squared length. */
+function errorsOf(model: Trainable, items: Matrix) {
+  const { data, rows, dim } = items;
+  const restored = model.reconstruct(items as ItemMatrix);
+  const mean = new Float64Array(dim);
+  let square = 0;
+  for (let at = 0; at < data.length; at++) {
+    const error = data[at]! - restored[at]!;
+    mean[at % dim]! += error / rows;
+    square += (error * error) / rows;
+  }
+  return { rows, mean, square };
+}
+
+const reasonOf = (count: number, { newItemRepeats = 1, freedShare = 0 }: TrainOptions): string =>
+  `${counted(count, "new item")} of a new kind: trained ${counted(newItemRepeats, "time")} an epoch, with first codes that up to ${percent(freedShare)} of the known items had`;
 
 const defined = (options: object) =>
   Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));

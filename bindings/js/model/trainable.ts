@@ -12,7 +12,7 @@ import type { Measurable } from "./measure-spectrum.ts";
 /** What `fit` needs of the model that it makes. */
 export interface Trainable extends Measurable {
   readonly history: TrainHistory | undefined;
-  forward(items: Items): { reconstructionLoss: number };
+  reconstruct(items: Items): Float32Array;
   train(items: Items | EmbeddingSource, options: TrainOptions): Promise<TrainHistory>;
 }
 

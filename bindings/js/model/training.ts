@@ -171,11 +171,23 @@ export async function trainModel(
     const held = reads && (await heldCodes(model, items, options, rows.rows, from));
     const published = isPublished && held ? hashOf(module, new Uint8Array(held.buffer)) : resumed?.published;
     resumed?.requireSamePublished(published);
+    const frees = isPublished && held && holds && !resumed && config.freedShare > 0;
+    const free =
+      frees &&
+      (await (
+        await import("./free-codes.ts")
+      ).freeCodes(model, items, held as Uint32Array, config.freedShare, {
+        stop,
+        initialize: (kmeans, fitted) => initialize(module, kmeans, fitted, { report: undefined, stop }),
+      }));
     // Free the old training's memory first, but not for a checkpoint whose state may turn out to be damaged.
     if (!resumed) model.forget();
     const run = new Training(module, handle, model.config, rows, config, { profile, columnNames });
     if (resumed) run.restore(resumed.state);
-    else if (held && holds) run.hold(held);
+    else if (held && holds) {
+      if (free) free();
+      run.hold(held);
+    }
     model.forget();
     const { hashes } = rows;
     const record = (history: TrainHistory) =>

@@ -1,38 +1,45 @@
 import type { ModelConfig, TrainOptions } from "../types.ts";
 import { suggestConfig } from "./suggest-config.ts";
 
-/** From this on, new items are of a new kind. Those of the kinds that a model knows have up to 1.3 times the error of what it was trained on. */
-const NEW_KIND = 1.35;
-
 /**
  * Options of a training of n items that starts from the model of an earlier version of the catalogue (`RQVAE.fit` with `from`). As
  * `suggestConfig` has them, but
  *
  * - a quarter of the epochs, at least 5: the model knows most items, and longer it would only learn them by heart. The rate is half of that, or
- *   a quarter below eight items per dimension, or from 128 codes a level on, whose cells are so small that items leave them early. Twice as
- *   many epochs at twice the rate if the new items are of a new kind.
- * - half of the noise, and none for a new kind: the encoder must find the IDs that are held again.
+ *   a quarter below eight items per dimension, or from 128 codes a level on, whose cells are so small that items leave them early.
+ * - half of the noise: the encoder must find the IDs that are held again.
  * - four times the separation, since only new items are pulled apart.
  * - no validation items: the old model has seen nearly all of them, so that they could not tell what is worth it.
  *
- * @param novelty The old model's mean reconstruction error of new items, divided by that of known ones. Measured by `npm run bench:churn`.
+ * If the new items are of a new kind, which the old codes were not made for, it has twice as many epochs, in which new items come twice, or
+ * four times below eight items per dimension. The least used first codes become theirs, and at most a third (there a sixth) as many known
+ * items lose their ID by that as there are new ones. The noise would let held IDs go in that time, so that it only stays where there are so few
+ * items. Without it, small cells bear the higher rate.
+ *
+ * @param newKind How many items are of a new kind. Measured by `npm run bench:churn`.
  */
 export function suggestRetraining(
   n: number,
   { inputDim, codebookSize, compat }: ModelConfig,
-  novelty = 1,
+  newKind = 0,
 ): TrainOptions {
   const { validationShare: _, validationUntil: __, ...train } = suggestConfig({ n, inputDim, codebookSize }).train;
   if (compat === "hopwise") return { stability: STABILITY };
-  const effort = novelty > NEW_KIND ? 2 : 1;
+  const few = n < 8 * inputDim;
+  const isFine = Math.max(...codebookSize) >= FINE;
+  const epochs = Math.max(5, Math.round(train.epochs! / 4));
   return {
     ...train,
-    epochs: effort * Math.max(5, Math.round(train.epochs! / 4)),
-    learningRate: (train.learningRate! * effort) / (n < 8 * inputDim || Math.max(...codebookSize) >= FINE ? 4 : 2),
-    residualNoise: effort > 1 ? 0 : train.residualNoise! / 2,
+    epochs: newKind > 0 ? 2 * epochs : epochs,
+    learningRate: train.learningRate! / (few || (isFine && newKind === 0) ? 4 : 2),
+    residualNoise: newKind > 0 && !few ? 0 : train.residualNoise! / 2,
     separationWeight: 4 * train.separationWeight!,
     evaluateEvery: 1,
     stability: STABILITY,
+    ...(newKind > 0 && {
+      newItemRepeats: few ? 4 : 2,
+      freedShare: Math.ceil((1000 * newKind) / ((few ? 6 : 3) * n)) / 1000,
+    }),
   };
 }
 

@@ -351,6 +351,17 @@ export const TRAIN = {
    * it, 1 never does. Default: 0; `fit` with `from` has 0.75.
    */
   stability: { kind: "number", default: 0, min: 0, max: 1 },
+  /**
+   * How often an epoch has an item that is not in `published`, while others hold their IDs (`stability`). It takes the places of others, at most
+   * every second one. Default: 1; `fit` with `from` has 2 or 4 for items of a new kind.
+   */
+  newItemRepeats: { kind: "integer", default: 1, min: 1, max: 1000 },
+  /**
+   * The share of the items in `published` that may lose their IDs, so that others get first codes. Before the first step, the codes that the
+   * fewest items have become centres of the others' latents: as many as these are of all items. Default: 0; `fit` with `from` has up to a
+   * third of the new items' share if they are of a new kind.
+   */
+  freedShare: { kind: "number", default: 0, min: 0, max: 1 },
 } as const satisfies Readonly<Record<string, Row & { isOptimizers?: true }>>;
 
 /** What an option accepts. */

@@ -301,6 +301,20 @@ export const WORDS: Readonly<Record<Exclude<keyof typeof MODEL, "inputDim"> | ke
     group: "What counts",
     guide: "how firmly known items keep their IDs when a model is trained further; 0.75 with `from`",
   },
+  newItemRepeats: {
+    help: "how often an epoch has items that hold no ID yet",
+    label: "New items' repeats",
+    hint: "How often new items are trained when a model is trained further.",
+    group: "What counts",
+    guide: "how often an epoch has items that are not in `published`; 2 or 4 with `from`, for a new kind",
+  },
+  freedShare: {
+    help: "share of known items whose codes new ones may get",
+    label: "Freed share",
+    hint: "How many known items may lose their IDs to new ones when a model is trained further.",
+    group: "What counts",
+    guide: "the share of known items that may lose their first code to new ones of a new kind",
+  },
   learningRate: {
     flag: "lr",
     help: "learning rate",

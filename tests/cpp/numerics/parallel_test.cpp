@@ -125,6 +125,7 @@ const TrainingCase kCases[] = {
        m.encode_beam = 3;
        m.first_code_weight = 0.5;
        t.stability = 0.8;
+       t.new_item_repeats = 3;
        t.separation_weight = 0.5;
        t.validation_share = 0.1;
      }},

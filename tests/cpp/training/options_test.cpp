@@ -32,20 +32,20 @@ auto Fields(const Options& options) {
                reconstruction_weight, input_noise, ema_decay, sinkhorn_epsilon, sinkhorn_iterations, encode_beam,
                first_code_weight, seed] = options.model;
   const auto& [optimizer, epochs, batch_size, schedule, warmup, evaluate_every, validation_share, validation_until,
-               select, patience, dead_code_restart, residual_noise, separation_weight, separation_margin, stability] =
-      options.train;
+               select, patience, dead_code_restart, residual_noise, separation_weight, separation_margin, stability,
+               new_item_repeats] = options.train;
   const auto& [kind, learning_rate, encoder_scale, decoder_scale, codebook_scale, gradient_clip, weight_decay, beta1,
                beta2, epsilon, momentum] = optimizer;
-  return std::tuple(input_dim, latent_dim, hidden_dims, codebook_sizes, activation, input_scaling, linear_skip,
-                    codebook_gradient, codebook_update, gradient_estimator, reconstruction, compat, layer_norm,
-                    codebook_sim_vq, codebook_kmeans_init, codebook_refine, commitment_weight, codebook_weight,
-                    reconstruction_weight, input_noise, ema_decay, sinkhorn_epsilon, sinkhorn_iterations, encode_beam,
-                    first_code_weight,
-                    seed,  //
-                    kind, learning_rate, encoder_scale, decoder_scale, codebook_scale, gradient_clip, weight_decay,
-                    beta1, beta2, epsilon, momentum,  //
-                    epochs, batch_size, schedule, warmup, evaluate_every, validation_share, validation_until, select,
-                    patience, dead_code_restart, residual_noise, separation_weight, separation_margin, stability);
+  return std::tuple(
+      input_dim, latent_dim, hidden_dims, codebook_sizes, activation, input_scaling, linear_skip, codebook_gradient,
+      codebook_update, gradient_estimator, reconstruction, compat, layer_norm, codebook_sim_vq, codebook_kmeans_init,
+      codebook_refine, commitment_weight, codebook_weight, reconstruction_weight, input_noise, ema_decay,
+      sinkhorn_epsilon, sinkhorn_iterations, encode_beam, first_code_weight,
+      seed,  //
+      kind, learning_rate, encoder_scale, decoder_scale, codebook_scale, gradient_clip, weight_decay, beta1, beta2,
+      epsilon, momentum,  //
+      epochs, batch_size, schedule, warmup, evaluate_every, validation_share, validation_until, select, patience,
+      dead_code_restart, residual_noise, separation_weight, separation_margin, stability, new_item_repeats);
 }
 constexpr size_t kFields = std::tuple_size_v<decltype(Fields(Options()))>;
 
@@ -152,6 +152,7 @@ const std::array<Row, kFields> kRows = {{
     {"SeparationMargin", [](Options& o) { o.train.separation_margin = 0.5; },
      [](Options& o) { o.train.separation_weight = 30; }},
     {"Stability", [](Options& o) { o.train.stability = 1; }},
+    {"NewItemRepeats", [](Options& o) { o.train.new_item_repeats = 3; }, [](Options& o) { o.train.stability = 0.5; }},
 }};
 
 // What both runs of every row have.
@@ -168,7 +169,11 @@ Options Common() {
 struct Outcome {
   explicit Outcome(const Options& options)
       : rows(Catalogue(300, options.model.input_dim)), model(options.model), job(&model, &rows, options.train) {
-    if (options.train.stability > 0) job.Hold(CodeMatrix::Zero(300, options.model.levels()));
+    if (options.train.stability > 0) {
+      CodeMatrix held = CodeMatrix::Zero(300, options.model.levels());
+      held.topRows(options.train.new_item_repeats > 1 ? 30 : 0).setConstant(HeldIds::kNone);
+      job.Hold(held);
+    }
     RunToEnd(job);
     codes.resize(300, options.model.levels());
     model.Encode(rows.data(), codes, nullptr);

@@ -148,6 +148,7 @@ const TrainingCase kCases[] = {
     {"Stability",
      [](ModelConfig&, TrainConfig& t) {
        t.stability = 0.8;
+       t.new_item_repeats = 3;
        t.validation_share = 0.1;
      }},
     {"Together",

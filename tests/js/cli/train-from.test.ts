@@ -1,6 +1,7 @@
 /** `rqvae train --from`: a model that is trained further, with the IDs that were published. */
 import { RQVAE, SemanticIds } from "rqvae";
 import { beforeEach, expect, it } from "vitest";
+import { writeNpy } from "../../../bindings/js/formats/arrays/npy.ts";
 import { writeIdsCsv } from "../support/formats.ts";
 import { dim, expectError, files, npy, quick, read, readBytes, rows, rqvae, useFolder, write } from "./harness.ts";
 
@@ -86,6 +87,33 @@ it("--dry-run tells what it would do, and does nothing", () => {
   expect(stdout).toMatch("--stability 0.75");
   expect(stdout).not.toMatch("--codes");
   expect(files()).toEqual(there);
+});
+
+it("says that new items are of a new kind, and what that changes", () => {
+  const known = new Float32Array(npy().slice(-4 * rows * dim).buffer);
+  const data = Float32Array.from({ length: (rows + 10) * dim }, (_, i) => known[i] ?? 50 + (i % 7));
+  write("june.npy", writeNpy({ data, rows: rows + 10, dim }));
+  write("june.txt", `${names}\n${Array.from({ length: 10 }, (_, i) => `new ${i}`).join("\n")}`);
+  const args = [
+    "train",
+    "june.npy",
+    "--item-ids",
+    "june.txt",
+    "--from",
+    "may.safetensors",
+    "--published",
+    "may.ids.csv",
+  ];
+  const said =
+    "10 new items of a new kind: trained 2 times an epoch, with first codes that up to 4.8% of the known items had";
+  const plan = rqvae(...args, "--dry-run", "-o", "june.safetensors");
+  expect(plan.stdout).toMatch(/--new-item-repeats 2/);
+  expect(plan.stdout).toMatch(/--freed-share 0.048/);
+  const told = rqvae(...args, "-o", "june.safetensors");
+  expect(told).toMatchObject({ status: 0 });
+  expect(told.stderr.replace(/\s+/g, " ")).toContain(`${said}.`);
+  const json = rqvae(...args, "-o", "again.safetensors", "--json", "-q");
+  expect(JSON.parse(json.stdout).reasons).toEqual([said]);
 });
 
 it("refuses what does not go together, by name", () => {

@@ -2,7 +2,7 @@
  * Every option of a model and of its training does something in the WebAssembly build: one table with a row an option, complete by its
  * type and by the lists of names. Each row is a run with the option beside the same run without it.
  */
-import { type ModelConfig, type ModelOptions, RQVAE, type TrainHistory, type TrainOptions } from "rqvae";
+import { type ModelConfig, type ModelOptions, RQVAE, SemanticIds, type TrainHistory, type TrainOptions } from "rqvae";
 import { describe, expect, it } from "vitest";
 import { MODEL_OPTION_NAMES, resolveModelConfig } from "../../../bindings/js/options/model-config.ts";
 import { resolveTrainConfig, TRAIN_OPTION_NAMES } from "../../../bindings/js/options/train-config.ts";
@@ -11,6 +11,19 @@ import { catalogue, readTensors, squaredDistance } from "../support/catalogue.ts
 const items = catalogue(500, 12);
 const model = { inputDim: 12, latentDim: 6, hiddenDims: [16], codebookSize: 16 } satisfies ModelOptions;
 const train = { epochs: 6, batchSize: 100 } satisfies TrainOptions;
+
+/** IDs of the first 400 items, of which none has the first code 15. */
+const published = {
+  stability: 0.5,
+  itemIds: Array.from({ length: 500 }, (_, i) => i),
+  published: {
+    itemIds: Array.from({ length: 400 }, (_, i) => i),
+    ids: SemanticIds.from(
+      Array.from({ length: 400 }, (_, i) => [i % 15, i % 16, (7 * i) % 16]),
+      { codebookSizes: [16, 16, 16] },
+    ),
+  },
+} satisfies TrainOptions;
 
 interface Run {
   history: TrainHistory;
@@ -433,6 +446,24 @@ const TRAIN_ROWS: Rows<
     values: [1, 0.5],
     train: { learningRate: 0.01 },
     effect: (a, b) => expect(moved(a, "encoder")).toBeLessThan(moved(b, "encoder")),
+  },
+  newItemRepeats: {
+    values: [4, 2],
+    train: { ...published, learningRate: 0.01 },
+    effect: (a, b) => {
+      const errors = [a, b].map(({ reconstruction }) =>
+        squaredDistance(reconstruction.subarray(400 * 12), items.data.subarray(400 * 12)),
+      );
+      expect(errors[0]).toBeLessThan(errors[1]!);
+    },
+  },
+  freedShare: {
+    values: [0.2, 0.01],
+    train: { ...published, learningRate: 1e-6 },
+    effect: (a, b) => {
+      const codes = [a, b].map((run) => moved(run, "quantization_layers.0"));
+      expect(codes[0]).toBeGreaterThan(100 * codes[1]!);
+    },
   },
 };
 
