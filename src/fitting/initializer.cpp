@@ -241,6 +241,7 @@ void InitializeJob::SetLinearPath(const Matrix& directions, const Vector& mean) 
   }
   store.value(draft_->decoder().skip_weight()) = directions.transpose();
   store.value(draft_->decoder().skip_bias()).col(0) = mean;
+  draft_->ParametersChanged();
 }
 
 // Encodes the sample.

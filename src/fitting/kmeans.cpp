@@ -201,7 +201,7 @@ void KmeansJob::MeasureCandidates(Range blocks) {
     float dots[kRowBlock * kTileCols];
     for (Index block = blocks.first + range.first; block < blocks.first + range.first + range.count; ++block) {
       const Index first = block * kRowBlock, rows = std::min(kRowBlock, n - first);
-      kernel::SumTiles(panels_.data() + first * d, (rows + kTileRows - 1) / kTileRows, panel.data(), 1, d,
+      kernel::SumTiles(panels_.data() + first * d, (rows + kTileRows - 1) / kTileRows, panel.data(), 1, kTileCols, d,
                        kernel::Start::kZero, dots, kTileCols);
       for (Index t = 0; t < trials; ++t) MeasureCandidate(t, block, dots + t);
     }

@@ -1,7 +1,9 @@
 #include "input_scaler.h"
 
+#include <algorithm>
 #include <cmath>
 
+#include "simd.h"
 #include "sums.h"
 
 namespace rqvae {
@@ -35,17 +37,16 @@ void InputScaler::Scale(const ParameterStore& store, const ConstMatrixRef& items
     scaled = items;
     return;
   }
-  const auto mean = store.value(mean_).col(0).transpose();
-  if (scaling_ == InputScaling::kL2) {
-    NormalizeRows(items, scaled);
-    scaled.rowwise() -= mean;
-  } else {
-    scaled = items.rowwise() - mean;
-  }
-  if (scaling_ == InputScaling::kPerDimension) {
-    scaled.array().rowwise() /= store.value(scale_).col(0).transpose().array();
-  } else {
-    scaled /= store.value(scale_)(0, 0);
+  const bool normalizes = scaling_ == InputScaling::kL2, per_dimension = scaling_ == InputScaling::kPerDimension;
+  if (normalizes) NormalizeRows(items, scaled);
+  const float *const mean = store.value(mean_).data(), *const scale = store.value(scale_).data();
+  for (Index i = 0; i < items.rows(); ++i) {
+    const float* const from = normalizes ? &scaled(i, 0) : &items(i, 0);
+    for (Index j = 0; j < items.cols(); j += kLanes) {
+      const Index lanes = std::min(kLanes, items.cols() - j);
+      const F32x4 divisor = per_dimension ? LoadLanes(scale + j, lanes) : Splat(scale[0]);
+      StoreLanes(&scaled(i, j), (LoadLanes(from + j, lanes) - LoadLanes(mean + j, lanes)) / divisor, lanes);
+    }
   }
 }
 

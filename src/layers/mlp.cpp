@@ -15,11 +15,6 @@ namespace {
 ConstMatrixRef RowsOf(const Matrix& m, Range rows) { return m.middleRows(rows.first, rows.count); }
 MatrixRef RowsOf(Matrix& m, Range rows) { return m.middleRows(rows.first, rows.count); }
 
-// out = x w^T + b.  x: n x in, w: out x in, b: out x 1.
-void LinearForward(const ConstMatrixRef& x, const ConstMatrixMap& w, const ConstMatrixMap& b, MatrixRef out) {
-  MultiplyTransposed(x, w, out, {.bias = b.data()});
-}
-
 // dw += dout^T x, db += sum of dout's rows: the given stretch of the outputs.
 void AddLinearGradient(const ConstMatrixRef& x, const ConstMatrixRef& dout, Range outputs, MatrixMap dw, MatrixMap db) {
   const auto own = dout.middleCols(outputs.first, outputs.count);
@@ -66,12 +61,37 @@ void Mlp::Initialize(ParameterStore& store, Random& random) const {
   for (const Index gain : norm_gains_) store.value(gain).setOnes();
 }
 
+void Mlp::Prepare(const ParameterStore& store) {
+  packed_.resize(size());
+  float* at = packed_.data();
+  auto pack = [&](Index handle) {
+    const ConstMatrixMap weights = store.value(handle);
+    PackWeights(weights, at);
+    at += PackedWeights::Size(weights.rows(), weights.cols());
+  };
+  for (const Index handle : weights_) pack(handle);
+  if (skips()) pack(skip_weight_);
+}
+
+PackedWeights Mlp::packed(size_t linear) const {
+  const float* at = packed_.data();
+  for (size_t i = 0; i < linear; ++i) at += PackedWeights::Size(dims_[i + 1], dims_[i]);
+  if (linear == weights_.size()) return {at, dims_.back(), dims_.front()};
+  return {at, dims_[linear + 1], dims_[linear]};
+}
+
+Index Mlp::size() const {
+  Index size = skips() ? PackedWeights::Size(dims_.back(), dims_.front()) : 0;
+  for (size_t i = 0; i < weights_.size(); ++i) size += PackedWeights::Size(dims_[i + 1], dims_[i]);
+  return size;
+}
+
 void Mlp::Resize(Index n, bool backward, Tape& tape) const {
   auto resize = [&](std::vector<Matrix>& layers, size_t count) {
     layers.resize(count);
     for (size_t i = 0; i < count; ++i) layers[i].resize(n, dims_[i + 1]);
   };
-  resize(tape.slope, hidden());
+  resize(tape.slope, backward ? hidden() : 0);
   resize(tape.post, hidden());
   resize(tape.gradient, backward ? hidden() : 0);
   resize(tape.norm_gradient, backward && normed() ? hidden() : 0);
@@ -91,29 +111,32 @@ void Mlp::Forward(const ParameterStore& store, const ConstMatrixRef& all_x, Rang
                   MatrixRef all_out) const {
   const ConstMatrixRef x = all_x.middleRows(rows.first, rows.count);
   MatrixRef out = all_out.middleRows(rows.first, rows.count);
-  if (weights_.empty()) {
-    LinearForward(x, store.value(skip_weight_), store.value(skip_bias_), out);
-    return;
-  }
+  // The skip first: the last layer adds it to what it stores.
+  MatrixRef skip = skips() && !weights_.empty() ? RowsOf(tape.skip_out, rows) : out;
+  if (skips()) MultiplyTransposed(x, packed(weights_.size()), skip, {.bias = store.value(skip_bias_).data()});
+  if (weights_.empty()) return;
   auto input_of = [&](size_t layer) { return layer == 0 ? x : RowsOf(std::as_const(tape.post[layer - 1]), rows); };
   for (size_t i = 0; i < hidden(); ++i) HiddenForward(store, i, input_of(i), rows, tape);
-  LinearForward(input_of(hidden()), store.value(weights_.back()), store.value(biases_.back()), out);
-  if (!skips()) return;
-  MatrixRef skip = RowsOf(tape.skip_out, rows);
-  LinearForward(x, store.value(skip_weight_), store.value(skip_bias_), skip);
-  out += skip;
+  MultiplyTransposed(input_of(hidden()), packed(hidden()), out,
+                     {.bias = store.value(biases_.back()).data(), .addend = skips() ? &skip : nullptr});
 }
 
 void Mlp::HiddenForward(const ParameterStore& store, size_t layer, const ConstMatrixRef& input, Range rows,
                         Tape& tape) const {
-  MatrixRef slope = RowsOf(tape.slope[layer], rows), post = RowsOf(tape.post[layer], rows);
-  Epilogue epilogue{.bias = store.value(biases_[layer]).data(), .activation = activation_};
-  if (!normed()) epilogue.activated = &post;
-  MultiplyTransposed(input, store.value(weights_[layer]), slope, epilogue);
+  const bool sloped = !tape.slope.empty();
+  MatrixRef post = RowsOf(tape.post[layer], rows);
+  MatrixRef slope = sloped ? RowsOf(tape.slope[layer], rows) : post;
+  MatrixRef* const to_slope = sloped ? &slope : nullptr;
+  Epilogue epilogue{.bias = store.value(biases_[layer]).data()};
+  if (!normed()) {
+    epilogue.activation = &activation_;
+    epilogue.slope = to_slope;
+  }
+  MultiplyTransposed(input, packed(layer), post, epilogue);
   if (!normed()) return;
-  LayerNormForward(slope, store.value(norm_gains_[layer]), store.value(norm_biases_[layer]), rows, tape.norms[layer],
-                   slope);
-  ActivationForward(activation_, slope, post, slope);
+  LayerNormForward(post, store.value(norm_gains_[layer]), store.value(norm_biases_[layer]), rows, tape.norms[layer],
+                   post);
+  ActivationForward(activation_, post, post, to_slope);
 }
 
 void Mlp::Backward(const ParameterStore& store, const ConstMatrixRef& all_dout, Range rows, Tape& tape,
@@ -129,11 +152,13 @@ void Mlp::Backward(const ParameterStore& store, const ConstMatrixRef& all_dout, 
     Multiply(dout, store.value(skip_weight_), dx);
     return;
   }
-  Multiply(gradient_of(0), store.value(weights_[0]), dx);
-  if (!skips()) return;
+  if (!skips()) {
+    Multiply(gradient_of(0), store.value(weights_[0]), dx);
+    return;
+  }
   MatrixRef skip = RowsOf(tape.skip_dx, rows);
   Multiply(dout, store.value(skip_weight_), skip);
-  dx += skip;
+  Multiply(gradient_of(0), store.value(weights_[0]), dx, {.addend = &skip});
 }
 
 // From the gradient of the layer above: through the activation, and the norm if there is one.

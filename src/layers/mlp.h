@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "activation.h"
+#include "gemm.h"
 #include "layer_norm.h"
 #include "parameter_store.h"
 #include "random.h"
@@ -20,7 +21,7 @@ class Mlp {
   struct Tape {
     std::vector<LayerNormTape> norms;   // with layer norm: of each hidden layer
     std::vector<Matrix> post;           // activation of each hidden layer, n x width
-    std::vector<Matrix> slope;          // its derivative, n x width
+    std::vector<Matrix> slope;          // for Backward: its derivative, n x width
     std::vector<Matrix> gradient;       // of each hidden layer's Linear, n x width
     std::vector<Matrix> norm_gradient;  // with layer norm: of its output, n x width
     Matrix skip_out;                    // of the skip next to an MLP, n x out
@@ -36,6 +37,11 @@ class Mlp {
   // Weights and biases U(-1/sqrt(fan_in), 1/sqrt(fan_in)) as torch.nn.Linear; with a skip the last Linear of the MLP is
   // zero and the skip path too, until it is given its directions. Layer norm: gain 1, bias 0.
   void Initialize(ParameterStore& store, Random& random) const;
+
+  // Packs the weights: must be called after any change of them and before Forward.
+  void Prepare(const ParameterStore& store);
+  // How many floats that takes.
+  Index size() const;
 
   // Several threads may share the rows: the functions with `rows` process these rows of whole matrices, after Resize
   // made room in the tape.
@@ -60,6 +66,8 @@ class Mlp {
   bool normed() const { return !norm_gains_.empty(); }
   bool skips() const { return skip_weight_ >= 0; }
   size_t hidden() const { return weights_.empty() ? 0 : weights_.size() - 1; }  // layers
+  // The packed weights of a Linear or, behind the last, of the skip.
+  PackedWeights packed(size_t linear) const;
   void HiddenForward(const ParameterStore& store, size_t layer, const ConstMatrixRef& input, Range rows,
                      Tape& tape) const;
   void HiddenBackward(const ParameterStore& store, size_t layer, const ConstMatrixRef& gradient, Range rows,
@@ -69,6 +77,7 @@ class Mlp {
   Activation activation_;
   std::vector<Index> weights_;  // handles, one per Linear; none if there is only the linear path
   std::vector<Index> biases_;
+  PackedFloats packed_;            // those of every Linear, then of the skip
   std::vector<Index> norm_gains_;  // handles, one per hidden layer; none without layer norm
   std::vector<Index> norm_biases_;
   Index skip_weight_ = -1;

@@ -20,6 +20,7 @@ class OutputHead {
   };
 
   explicit OutputHead(Kind kind) : kind_(kind) {}
+  bool linear() const { return kind_ == Kind::kLinear; }
 
   void Resize(Index n, Index dim, Tape& tape) const;
   // These rows of o and y, n x D each.

@@ -64,11 +64,18 @@ Model::Model(const ModelConfig& config, Part part) : Model(config, part, kDeclar
 
 MemoryNeed NeedOf(const Model& model) {
   MemoryNeed need;
-  need.model = need.Floats(model.store().size()) + need.Floats(model.quantizer().size());
+  Index packed = model.encoder().size();
+  if (model.part() == Part::kFull) packed += model.decoder().size();
+  need.model = need.Floats(model.store().size()) + need.Floats(model.quantizer().size()) +
+               static_cast<double>(sizeof(float)) * static_cast<double>(packed);
   return need;
 }
 
-void Model::ParametersChanged() { quantizer_.Prepare(store_); }
+void Model::ParametersChanged() {
+  encoder_.Prepare(store_);
+  quantizer_.Prepare(store_);
+  if (decoder_) decoder_->Prepare(store_);
+}
 
 void Model::ReplaceCode(Index level, Index code, const ConstVectorRef& vector) {
   quantizer_.SetCode(store_, level, code, vector);
@@ -105,25 +112,30 @@ void Model::ForItemBlocks(Index n, F f) const {
   if (refused < n) throw ItemOutOfRange(refused);
 }
 
-// scaled, latents: of these rows alone.
-void Model::LatentsOfBlock(const ConstMatrixRef& items, Range rows, MatrixRef scaled, MatrixRef latents) const {
+// latents: of these rows alone.
+void Model::LatentsOfBlock(const ConstMatrixRef& items, Range rows, MatrixRef latents) const {
+  const ConstMatrixRef own = items.middleRows(rows.first, rows.count);
+  if (!scaler_.learned()) return LatentsOfScaled(own, rows, latents);  // as they are
+  Matrix scaled(rows.count, items.cols());
+  scaler_.Scale(store_, own, scaled);
+  LatentsOfScaled(scaled, rows, latents);
+}
+
+void Model::LatentsOfScaled(const ConstMatrixRef& scaled, Range rows, MatrixRef latents) const {
   Mlp::Tape tape;
-  scaler_.Scale(store_, items.middleRows(rows.first, rows.count), scaled);
   encoder_.Forward(store_, scaled, tape, latents);
   ItemOutOfRange::Check(latents, rows.first);
 }
 
 void Model::Latents(const ConstMatrixRef& items, MatrixRef latents) const {
-  ForItemBlocks(items.rows(), [&](Range rows) {
-    Matrix scaled(rows.count, items.cols());
-    LatentsOfBlock(items, rows, scaled, latents.middleRows(rows.first, rows.count));
-  });
+  ForItemBlocks(items.rows(),
+                [&](Range rows) { LatentsOfBlock(items, rows, latents.middleRows(rows.first, rows.count)); });
 }
 
 void Model::Encode(const ConstMatrixRef& items, CodeMatrixRef codes, MatrixRef* margins) const {
   ForItemBlocks(items.rows(), [&](Range rows) {
-    Matrix scaled(rows.count, items.cols()), latents(rows.count, config_.latent_dim);
-    LatentsOfBlock(items, rows, scaled, latents);
+    Matrix latents(rows.count, config_.latent_dim);
+    LatentsOfBlock(items, rows, latents);
     auto own = codes.middleRows(rows.first, rows.count);
     if (margins == nullptr) {
       quantizer_.Encode(latents, own, nullptr);
@@ -140,10 +152,10 @@ void Model::Quantize(const ConstMatrixRef& items, CodeMatrixRef codes, MatrixRef
   const float weight = static_cast<float>(config_.codebook_weight + config_.commitment_weight);
   ForItemBlocks(items.rows(), [&](Range rows) {
     const Index n = rows.count;
-    Matrix scaled(n, items.cols()), latents(n, d), quantized(n, d);
+    Matrix latents(n, d), quantized(n, d);
     ResidualQuantizer::Tape tape;
     quantizer_.Resize(n, tape);
-    LatentsOfBlock(items, rows, scaled, latents);
+    LatentsOfBlock(items, rows, latents);
     quantizer_.Forward(latents, nullptr, {0, n}, tape, quantized);
     codes.middleRows(rows.first, n) = tape.codes;
     auto loss = quantize_loss.segment(rows.first, n);
@@ -162,7 +174,9 @@ void Model::Reconstruct(const ConstMatrixRef& items, MatrixRef scaled, MatrixRef
   RequireDecoder();
   ForItemBlocks(items.rows(), [&](Range rows) {
     Matrix latents(rows.count, config_.latent_dim), quantized(rows.count, config_.latent_dim);
-    LatentsOfBlock(items, rows, scaled.middleRows(rows.first, rows.count), latents);
+    MatrixRef own = scaled.middleRows(rows.first, rows.count);
+    scaler_.Scale(store_, items.middleRows(rows.first, rows.count), own);
+    LatentsOfScaled(own, rows, latents);
     CodeMatrix codes(rows.count, config_.levels());
     quantizer_.Encode(latents, codes, nullptr);
     quantizer_.Lookup(codes, quantized);
@@ -193,6 +207,7 @@ Matrix Model::CodebookInInputSpace(Index level) const {
 void Model::DecodeLatents(const ConstMatrixRef& latents, MatrixRef reconstructed) const {
   const Index n = latents.rows();
   Mlp::Tape tape;
+  if (head_.linear()) return decoder_->Forward(store_, latents, tape, reconstructed);
   OutputHead::Tape head_tape;
   Matrix decoded(n, config_.input_dim);
   decoder_->Forward(store_, latents, tape, decoded);

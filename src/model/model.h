@@ -84,7 +84,8 @@ class Model {
   void ForBlocks(Index n, F f) const;
   template <typename F>
   void ForItemBlocks(Index n, F f) const;
-  void LatentsOfBlock(const ConstMatrixRef& items, Range rows, MatrixRef scaled, MatrixRef latents) const;
+  void LatentsOfBlock(const ConstMatrixRef& items, Range rows, MatrixRef latents) const;
+  void LatentsOfScaled(const ConstMatrixRef& scaled, Range rows, MatrixRef latents) const;
   void DecodeLatents(const ConstMatrixRef& latents, MatrixRef reconstructed) const;
 
   ModelConfig config_;
@@ -98,7 +99,7 @@ class Model {
   Index least_rows_ = 1;
 };
 
-// Weights and codebooks prepared for the search. The model may be one that is only declared.
+// Weights, and what is prepared from weights and codebooks. The model may be one that is only declared.
 MemoryNeed NeedOf(const Model& model);
 
 }  // namespace rqvae

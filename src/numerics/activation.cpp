@@ -7,13 +7,13 @@
 
 namespace rqvae {
 
-void ActivationForward(Activation activation, const ConstMatrixRef& x, MatrixRef out, MatrixRef slope) {
+void ActivationForward(Activation activation, const ConstMatrixRef& x, MatrixRef out, MatrixRef* slope) {
   for (Index i = 0; i < x.rows(); ++i) {
     for (Index j = 0; j < x.cols(); j += kLanes) {
       const Index lanes = std::min(kLanes, x.cols() - j);
       F32x4 derivative;
       StoreLanes(&out(i, j), Activate(activation, LoadLanes(&x(i, j), lanes), derivative), lanes);
-      StoreLanes(&slope(i, j), derivative, lanes);
+      if (slope != nullptr) StoreLanes(&(*slope)(i, j), derivative, lanes);
     }
   }
 }

@@ -9,9 +9,9 @@ namespace rqvae {
 
 enum class Activation { kSilu, kRelu };
 
-// out = f(x), slope = f'(x).  x, out, slope: n x m; slope may be x.  SiLU: x sigmoid(x) (Elfwing et al. 2018). ReLU:
-// max(x, 0).
-void ActivationForward(Activation activation, const ConstMatrixRef& x, MatrixRef out, MatrixRef slope);
+// out = f(x), slope = f'(x) unless null.  x, out, slope: n x m; out may be x.  SiLU: x sigmoid(x) (Elfwing et al.
+// 2018). ReLU: max(x, 0).
+void ActivationForward(Activation activation, const ConstMatrixRef& x, MatrixRef out, MatrixRef* slope);
 
 // out = 1 / (1 + exp(-x)).
 void Sigmoid(const ConstMatrixRef& x, MatrixRef out);

@@ -10,6 +10,12 @@ namespace {
 
 using kernel::Operand;
 
+// The elements of a matrix from (row, col) on, or null without a matrix.
+template <typename M>
+auto* At(M* m, Index row, Index col) {
+  return m == nullptr ? nullptr : &(*m)(row, col);
+}
+
 // Stores a product, through an epilogue.
 class Stored final : public kernel::Output {
  public:
@@ -20,24 +26,34 @@ class Stored final : public kernel::Output {
 
   void Take(const kernel::Strip& strip) override {
     if (plain_ && strip.sums == &out_(strip.row, strip.col)) return;
-    strip.ForEach([this](Index row, Index col, Index lanes, const float* sums) { Put(row, col, Load(sums), lanes); });
+    const float* const bias = epilogue_.bias == nullptr ? nullptr : epilogue_.bias + strip.col;
+    const bool activates = epilogue_.activation != nullptr;
+    const Activation activation = activates ? *epilogue_.activation : Activation::kSilu;
+    for (Index i = 0; i < strip.rows; ++i) {
+      const Index row = strip.row + i;
+      const float* const sums = strip.sums + i * strip.stride;
+      const float* const factor = At(epilogue_.factor, row, strip.col);
+      const float* const addend = At(epilogue_.addend, row, strip.col);
+      float* const slope = At(epilogue_.slope, row, strip.col);
+      float* const out = &out_(row, strip.col);
+      for (Index j = 0; j < strip.cols; j += kLanes) {
+        const Index lanes = std::min(kLanes, strip.cols - j);
+        F32x4 sum = Load(sums + j), derivative = sum;
+        if (bias != nullptr) sum += LoadLanes(bias + j, lanes);
+        if (activates) sum = Activate(activation, sum, derivative);
+        if (slope != nullptr) StoreLanes(slope + j, derivative, lanes);
+        if (factor != nullptr) sum *= LoadLanes(factor + j, lanes);
+        if (addend != nullptr) sum += LoadLanes(addend + j, lanes);
+        StoreLanes(out + j, sum, lanes);
+      }
+    }
   }
 
  private:
-  void Put(Index row, Index col, F32x4 sum, Index lanes) {
-    if (epilogue_.bias != nullptr) sum += LoadLanes(epilogue_.bias + col, lanes);
-    if (epilogue_.activated != nullptr) {
-      F32x4 slope;
-      StoreLanes(&(*epilogue_.activated)(row, col), Activate(epilogue_.activation, sum, slope), lanes);
-      sum = slope;
-    }
-    if (epilogue_.factor != nullptr) sum *= LoadLanes(&(*epilogue_.factor)(row, col), lanes);
-    StoreLanes(&out_(row, col), sum, lanes);
-  }
-
   MatrixRef& out_;
-  const Epilogue& epilogue_;
-  bool plain_ = epilogue_.bias == nullptr && epilogue_.activated == nullptr && epilogue_.factor == nullptr;
+  const Epilogue epilogue_;
+  bool plain_ = epilogue_.bias == nullptr && epilogue_.activation == nullptr && epilogue_.factor == nullptr &&
+                epilogue_.addend == nullptr;
 };
 
 // Adds a product to the output.
@@ -58,10 +74,20 @@ class Added final : public kernel::Output {
 
 }  // namespace
 
-void MultiplyTransposed(const ConstMatrixRef& x, const ConstMatrixRef& w, MatrixRef out, const Epilogue& epilogue) {
+void PackWeights(const ConstMatrixRef& w, float* packed) {
+  kernel::PackPanels({w.data(), w.rows(), w.outerStride(), 1}, w.cols(), packed);
+}
+
+void MultiplyTransposed(const ConstMatrixRef& x, const ConstMatrixRef& w, MatrixRef out) {
   eigen_assert(x.cols() == w.cols() && out.rows() == x.rows() && out.cols() == w.rows());
-  Stored stored(out, epilogue);
+  Stored stored(out, {});
   kernel::Product({x.data(), x.rows(), x.outerStride(), 1}, {w.data(), w.rows(), w.outerStride(), 1}, x.cols(), stored);
+}
+
+void MultiplyTransposed(const ConstMatrixRef& x, const PackedWeights& w, MatrixRef out, const Epilogue& epilogue) {
+  eigen_assert(x.cols() == w.depth && out.rows() == x.rows() && out.cols() == w.count);
+  Stored stored(out, epilogue);
+  kernel::Product({x.data(), x.rows(), x.outerStride(), 1}, w, stored);
 }
 
 void Multiply(const ConstMatrixRef& x, const ConstMatrixRef& w, MatrixRef out, const Epilogue& epilogue) {

@@ -7,14 +7,12 @@ namespace {
 
 // A strip of the output is as wide as a cache line and as high as still fits the first-level cache.
 constexpr Index kStripRows = 64;
-constexpr Index kStripCols = 16;
+constexpr Index kStripCols = kPanelCols;
 // Products go over the inner index in stretches of kDepth, so that the panels of a strip stay in the first-level cache,
 // and over as many rows of the left operand at a time as fill half of a second-level cache of 512 KB. Between two
 // stretches the sums wait in the output; floats go in and out, so this changes no bit.
 constexpr Index kDepth = 256;
 constexpr Index kLeftFloats = 1 << 16;
-// With this many left rows or fewer the right operand is read in place: packing it would take longer than it saves.
-constexpr Index kFewRows = 4;
 
 Index RoundUp(Index n, Index multiple) { return (n + multiple - 1) / multiple * multiple; }
 
@@ -45,21 +43,21 @@ void Pack(const Operand& operand, Index first, Index count, Index first_k, Index
     }
     for (; i < whole; i += kWidth) CopyPanels<kWidth, 1>(source + i, operand.inner, depth, panels + i * depth);
   } else {
-    for (Index i = 0; i < whole; i += kLanes) {
+    for (Index i = 0; i < whole; i += kWidth) {
       const float* corner = source + i * operand.outer;
-      float* target = panels + i / kWidth * kWidth * depth + i % kWidth;
+      float* target = panels + i * depth;
       Index k = 0;
-      for (; k + kLanes <= depth; k += kLanes, corner += kLanes) {
-        F32x4 block[4] = {Load(corner), Load(corner + operand.outer), Load(corner + 2 * operand.outer),
-                          Load(corner + 3 * operand.outer)};
-        Transpose(block);
-        for (const F32x4& column : block) {
-          Store(target, column);
-          target += kWidth;
+      for (; k + kLanes <= depth; k += kLanes, corner += kLanes, target += kLanes * kWidth) {
+        for (Index lane = 0; lane < kWidth; lane += kLanes) {
+          const float* const first = corner + lane * operand.outer;
+          F32x4 block[4] = {Load(first), Load(first + operand.outer), Load(first + 2 * operand.outer),
+                            Load(first + 3 * operand.outer)};
+          Transpose(block);
+          for (Index r = 0; r < kLanes; ++r) Store(target + r * kWidth + lane, block[r]);
         }
       }
       for (; k < depth; ++k, ++corner, target += kWidth) {
-        for (Index lane = 0; lane < kLanes; ++lane) target[lane] = corner[lane * operand.outer];
+        for (Index lane = 0; lane < kWidth; ++lane) target[lane] = corner[lane * operand.outer];
       }
     }
   }
@@ -78,10 +76,10 @@ void Pack(const Operand& operand, Index first, Index count, Index first_k, Index
 // Not inlined and not unrolled, because of the engine's compiler: it unrolls the innermost loop itself and keeps the
 // accumulators in registers, but moves the loads of several steps to the front and spills if the loop comes unrolled.
 // It multiplies in the order of the stores, so these are in the order of the loads.
-RQVAE_OUTLINED void SumTiles(const float* left, Index left_panels, const float* right, Index right_panels, Index depth,
-                             Start start, float* sums, Index stride) {
+RQVAE_OUTLINED void SumTiles(const float* left, Index left_panels, const float* right, Index right_tiles,
+                             Index right_width, Index depth, Start start, float* sums, Index stride) {
   for (Index i = 0; i < left_panels; ++i) {
-    for (Index j = 0; j < right_panels; ++j) {
+    for (Index j = 0; j < right_tiles; ++j) {
       float* const row0 = sums + i * kTileRows * stride + j * kTileCols;
       float *const row1 = row0 + stride, *const row2 = row1 + stride, *const row3 = row2 + stride;
       F32x4 a00 = Splat(0), a01 = a00, a10 = a00, a11 = a00, a20 = a00, a21 = a00, a30 = a00, a31 = a00;
@@ -90,8 +88,8 @@ RQVAE_OUTLINED void SumTiles(const float* left, Index left_panels, const float* 
         a20 = Load(row2), a21 = Load(row2 + kLanes), a30 = Load(row3), a31 = Load(row3 + kLanes);
       }
       const float* a = left + i * depth * kTileRows;
-      const float* b = right + j * depth * kTileCols;
-      for (Index k = 0; k < depth; ++k, a += kTileRows, b += kTileCols) {
+      const float* b = right + j * kTileCols;
+      for (Index k = 0; k < depth; ++k, a += kTileRows, b += right_width) {
         const F32x4 b0 = Load(b), b1 = Load(b + kLanes);
         F32x4 x = Splat(a[0]);
         a00 += x * b0;
@@ -135,7 +133,7 @@ void Park(const Output& out, const Strip& strip) {
 
 // Adds a stretch to the sums of a strip and hands them to `out` after the last one. The sums are formed in the output
 // where whole tiles fit there, else in the memory that `strip` comes with.
-void SumStrip(const float* left_panels, const float* right_panels, const Stretch& stretch, Strip strip, Output& out) {
+void SumStrip(const float* left_panels, const float* right, const Stretch& stretch, Strip strip, Output& out) {
   const Index tile_rows = RoundUp(strip.rows, kTileRows), tile_cols = RoundUp(strip.cols, kTileCols);
   const bool in_place = out.place != nullptr && tile_rows == strip.rows && tile_cols == strip.cols;
   const Start start = stretch.first == 0 ? Start::kZero : Start::kSums;
@@ -145,8 +143,8 @@ void SumStrip(const float* left_panels, const float* right_panels, const Stretch
   } else if (start == Start::kSums) {
     Unpark(out, strip);
   }
-  SumTiles(left_panels, tile_rows / kTileRows, right_panels, tile_cols / kTileCols, stretch.count, start, strip.sums,
-           strip.stride);
+  SumTiles(left_panels, tile_rows / kTileRows, right, tile_cols / kTileCols, kPanelCols, stretch.count, start,
+           strip.sums, strip.stride);
   if (stretch.last) {
     out.Take(strip);
   } else if (!in_place) {
@@ -154,15 +152,33 @@ void SumStrip(const float* left_panels, const float* right_panels, const Stretch
   }
 }
 
-void ProductOfPanels(const Operand& left, const Operand& right, Index depth, Output& out) {
-  thread_local std::vector<float> left_panels, right_panels;
+// The right operand: packed already, or packed here panel by panel.
+class Right {
+ public:
+  Right(const Panels* panels, const Operand* operand) : panels_(panels), operand_(operand) {}
+  Index count() const { return panels_ != nullptr ? panels_->count : operand_->count; }
+  const float* Panel(Index col, Index k, Index depth) const {
+    if (panels_ != nullptr) return panels_->at(col, k);
+    thread_local CacheLines panel;
+    thread_local Index capacity = 0;
+    if (capacity < depth) panel.resize(kPanelCols * (capacity = depth));
+    Pack<kPanelCols>(*operand_, col, std::min(kPanelCols, operand_->count - col), k, depth, panel.data());
+    return panel.data();
+  }
+
+ private:
+  const Panels* panels_;
+  const Operand* operand_;
+};
+
+void ProductOfPanels(const Operand& left, const Right& right, Index depth, Output& out) {
+  thread_local std::vector<float> left_panels;
   alignas(16) float scratch[kStripRows * kStripCols];
   const Index most = out.place != nullptr ? std::min(depth, kDepth) : depth;  // of a stretch
   const Index left_rows =
       std::min(RoundUp(left.count, kTileRows),
                std::max(kStripRows, kLeftFloats / std::max<Index>(most, 1) / kStripRows * kStripRows));
   left_panels.resize(std::max(left_panels.size(), CheckedSize(left_rows, most)));
-  right_panels.resize(std::max(right_panels.size(), CheckedSize(kStripCols, most)));
   for (Index first = 0; first < left.count; first += left_rows) {
     const Index end = std::min(first + left_rows, left.count);
     Index k = 0;
@@ -170,11 +186,11 @@ void ProductOfPanels(const Operand& left, const Operand& right, Index depth, Out
       const Index count = std::min(most, depth - k);
       const Stretch stretch{k, count, k + count == depth};
       Pack<kTileRows>(left, first, end - first, k, count, left_panels.data());
-      for (Index j = 0; j < right.count; j += kStripCols) {
-        const Index cols = std::min(kStripCols, right.count - j);
-        Pack<kTileCols>(right, j, cols, k, count, right_panels.data());
+      for (Index j = 0; j < right.count(); j += kStripCols) {
+        const Index cols = std::min(kStripCols, right.count() - j);
+        const float* const panel = right.Panel(j, k, count);
         for (Index i = first; i < end; i += kStripRows) {
-          SumStrip(left_panels.data() + (i - first) * count, right_panels.data(), stretch,
+          SumStrip(left_panels.data() + (i - first) * count, panel, stretch,
                    {i, std::min(kStripRows, end - i), j, cols, scratch, kStripCols}, out);
         }
       }
@@ -183,45 +199,44 @@ void ProductOfPanels(const Operand& left, const Operand& right, Index depth, Out
   }
 }
 
-// For few rows of the left operand. Both inner strides are 1.
-void ProductOfFewRows(const Operand& left, const Operand& right, Index depth, Output& out) {
-  constexpr Index kGroups = kStripCols / kLanes;  // sums under way at a time: additions take this many cycles
-  F32x4 sums[kGroups];
+// sums[j] = sum over k, ascending, of x[k] * right[k][j]: one row and one panel.
+RQVAE_OUTLINED void SumRow(const float* x, const float* right, Index depth, float* sums) {
+  F32x4 a0 = Splat(0), a1 = a0, a2 = a0, a3 = a0;
+  for (Index k = 0; k < depth; ++k, right += kPanelCols) {
+    const F32x4 factor = Splat(x[k]);
+    a0 += factor * Load(right);
+    a1 += factor * Load(right + 4);
+    a2 += factor * Load(right + 8);
+    a3 += factor * Load(right + 12);
+  }
+  Store(sums, a0), Store(sums + 4, a1), Store(sums + 8, a2), Store(sums + 12, a3);
+}
+
+void ProductOfRows(const Operand& left, const Panels& right, Output& out) {
+  alignas(16) float sums[kPanelCols];
   for (Index i = 0; i < left.count; ++i) {
-    const float* x = left.data + i * left.outer;
-    for (Index j = 0; j < right.count; j += kStripCols) {
-      const Index cols = std::min(kStripCols, right.count - j);
-      const float* w = right.data + j * right.outer;
-      for (F32x4& sum : sums) sum = Splat(0);
-      Index k = 0;
-      if (cols == kStripCols) {
-        for (; k + kLanes <= depth; k += kLanes) {
-          for (Index g = 0; g < kGroups; ++g) {
-            const float* corner = w + g * kLanes * right.outer + k;
-            F32x4 block[4] = {Load(corner), Load(corner + right.outer), Load(corner + 2 * right.outer),
-                              Load(corner + 3 * right.outer)};
-            Transpose(block);
-            for (Index r = 0; r < kLanes; ++r) sums[g] += Splat(x[k + r]) * block[r];
-          }
-        }
-      }
-      for (; k < depth; ++k) {
-        for (Index c = 0; c < cols; ++c) sums[c / kLanes][c % kLanes] += x[k] * w[c * right.outer + k];
-      }
-      alignas(16) float line[kStripCols];
-      for (Index g = 0; g < kGroups; ++g) Store(line + g * kLanes, sums[g]);
-      out.Take({i, 1, j, cols, line, kStripCols});
+    for (Index j = 0; j < right.count; j += kPanelCols) {
+      SumRow(left.data + i * left.outer, right.at(j), right.depth, sums);
+      out.Take({i, 1, j, std::min(kPanelCols, right.count - j), sums, kPanelCols});
     }
   }
 }
 
 }  // namespace
 
+void PackPanels(const Operand& right, Index depth, float* panels) {
+  Pack<kPanelCols>(right, 0, right.count, 0, depth, panels);
+}
+
 void Product(const Operand& left, const Operand& right, Index depth, Output& out) {
-  if (left.count <= kFewRows && left.inner == 1 && right.inner == 1) {
-    ProductOfFewRows(left, right, depth, out);
+  ProductOfPanels(left, Right(nullptr, &right), depth, out);
+}
+
+void Product(const Operand& left, const Panels& right, Output& out) {
+  if (left.count < kTileRows) {
+    ProductOfRows(left, right, out);
   } else {
-    ProductOfPanels(left, right, depth, out);
+    ProductOfPanels(left, Right(&right, nullptr), right.depth, out);
   }
 }
 

@@ -6,31 +6,18 @@
 #include <algorithm>
 
 #include "matrix.h"
+#include "panels.h"
 #include "simd.h"
 
 namespace rqvae::kernel {
 
-// A strided view of one operand: element (i, k) is at data[i * outer + k * inner], where k is the product's inner
-// index.
-struct Operand {
-  const float* data;
-  Index count;  // rows of the left operand, columns of the right one
-  Index outer;
-  Index inner;
-};
-
-// A tile of the output is kTileRows x kTileCols and lives in eight registers. The left operand is packed in panels of
-// kTileRows rows, the right one in panels of kTileCols columns, both with the inner index outermost: the kernel reads
-// both in order. Panels are padded with zeros, and nobody uses the sums of the padding.
-inline constexpr Index kTileRows = 4;
-inline constexpr Index kTileCols = 8;
-
 // Where the sums of a tile start: at zero, or at what `sums` holds.
 enum class Start : bool { kZero, kSums };
 
-// sums[i][j] = start + sum over k, ascending, of left[k][i] * right[k][j], for whole panels.
-void SumTiles(const float* left, Index left_panels, const float* right, Index right_panels, Index depth, Start start,
-              float* sums, Index stride);
+// sums[i][j] = start + sum over k, ascending, of left[k][i] * right[k][j], for whole panels of the left operand and
+// whole tiles of a panel of the right one that is right_width wide.
+void SumTiles(const float* left, Index left_panels, const float* right, Index right_tiles, Index right_width,
+              Index depth, Start start, float* sums, Index stride);
 
 // The sums of one part of the output, rows x cols at (row, col).
 struct Strip {
@@ -66,6 +53,8 @@ class Output {
 
 // Sums left right^T over the inner indices 0 ... depth - 1, each element in ascending order in one accumulator.
 void Product(const Operand& left, const Operand& right, Index depth, Output& out);
+// The same, fast for few rows too: left's inner stride must be 1.
+void Product(const Operand& left, const Panels& right, Output& out);
 
 }  // namespace rqvae::kernel
 

@@ -3,6 +3,7 @@
 #ifndef RQVAE_SIMD_H_
 #define RQVAE_SIMD_H_
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -27,15 +28,19 @@ inline F32x4 Load(const float* p) {
 inline void Store(float* p, F32x4 v) { std::memcpy(p, &v, sizeof v); }
 
 // The first `lanes` floats at p, 1 <= lanes <= 4, and zeros behind; nothing else is read or written.
-inline F32x4 LoadLanes(const float* p, Index lanes) {
-  if (lanes == kLanes) return Load(p);
+// Tails are outlined: they are many and seldom run.
+RQVAE_OUTLINED inline F32x4 LoadTail(const float* p, Index lanes) {
   F32x4 v = Splat(0);
-  for (Index i = 0; i < lanes; ++i) v[i] = p[i];
+  std::memcpy(&v, p, sizeof(float) * static_cast<size_t>(lanes));
   return v;
 }
+RQVAE_OUTLINED inline void StoreTail(float* p, F32x4 v, Index lanes) {
+  std::memcpy(p, &v, sizeof(float) * static_cast<size_t>(lanes));
+}
+inline F32x4 LoadLanes(const float* p, Index lanes) { return lanes == kLanes ? Load(p) : LoadTail(p, lanes); }
 inline void StoreLanes(float* p, F32x4 v, Index lanes) {
   if (lanes == kLanes) return Store(p, v);
-  for (Index i = 0; i < lanes; ++i) p[i] = v[i];
+  StoreTail(p, v, lanes);
 }
 
 // Transposes a 4 x 4 block.
@@ -49,8 +54,9 @@ inline void Transpose(F32x4 (&m)[4]) {
 }
 
 inline F32x4 Select(I32x4 mask, F32x4 a, F32x4 b) { return (F32x4)((mask & (I32x4)a) | (~mask & (I32x4)b)); }
-inline F32x4 Min(F32x4 a, F32x4 b) { return Select(a < b, a, b); }
-inline F32x4 Max(F32x4 a, F32x4 b) { return Select(a > b, a, b); }
+// b where a lane of a is NaN.
+inline F32x4 Min(F32x4 a, F32x4 b) { return a < b ? a : b; }
+inline F32x4 Max(F32x4 a, F32x4 b) { return a > b ? a : b; }
 
 inline F32x4 Sqrt(F32x4 x) {
 #if defined(__clang__)
@@ -67,7 +73,7 @@ inline F32x4 Exp(F32x4 x) {
   x = Max(Min(x, Splat(88.0f)), Splat(-87.0f));
   // Round to nearest by adding and subtracting 1.5 * 2^23.
   const F32x4 magic = Splat(12582912.0f);
-  const F32x4 n = (x * Splat(1.44269504088896341f) + magic) - magic;
+  const F32x4 shifted = x * Splat(1.44269504088896341f) + magic, n = shifted - magic;
   F32x4 r = x - n * Splat(0.693359375f);
   r = r - n * Splat(-2.12194440e-4f);
   F32x4 p = Splat(1.9875691500e-4f);
@@ -77,8 +83,21 @@ inline F32x4 Exp(F32x4 x) {
   p = p * r + Splat(1.6666665459e-1f);
   p = p * r + Splat(5.0000001201e-1f);
   p = p * (r * r) + r + Splat(1.0f);
-  const I32x4 exponent = (__builtin_convertvector(n, I32x4) + 127) << 23;
-  return p * (F32x4)exponent;
+  return p * (F32x4)(((I32x4)shifted + 127) << 23);  // the low bits of `shifted` are those of n
+}
+
+// out = x - y; out may be x or y.
+inline void Subtract(const float* x, const float* y, Index n, float* out) {
+  Index i = 0;
+  for (; i + kLanes <= n; i += kLanes) Store(out + i, Load(x + i) - Load(y + i));
+  for (; i < n; ++i) out[i] = x[i] - y[i];
+}
+
+// sum += x.
+inline void Add(const float* x, Index n, float* sum) {
+  Index i = 0;
+  for (; i + kLanes <= n; i += kLanes) Store(sum + i, Load(sum + i) + Load(x + i));
+  for (; i < n; ++i) sum[i] += x[i];
 }
 
 // Applies f(F32x4...) along the rows of matrices of one shape and writes the results to `out`. The tail of a row is
@@ -87,17 +106,9 @@ template <typename F, typename... Inputs>
 void ForEachLane(F f, MatrixRef out, const Inputs&... inputs) {
   const Index cols = out.cols();
   for (Index i = 0; i < out.rows(); ++i) {
-    Index j = 0;
-    for (; j + kLanes <= cols; j += kLanes) Store(&out(i, j), f(Load(&inputs(i, j))...));
-    if (j < cols) {
-      const size_t bytes = sizeof(float) * static_cast<size_t>(cols - j);
-      auto tail = [&](const auto& m) {
-        F32x4 v = Splat(0);
-        std::memcpy(&v, &m(i, j), bytes);
-        return v;
-      };
-      const F32x4 result = f(tail(inputs)...);
-      std::memcpy(&out(i, j), &result, bytes);
+    for (Index j = 0; j < cols; j += kLanes) {
+      const Index lanes = std::min(kLanes, cols - j);
+      StoreLanes(&out(i, j), f(LoadLanes(&inputs(i, j), lanes)...), lanes);
     }
   }
 }

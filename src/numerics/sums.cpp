@@ -1,5 +1,7 @@
 #include "sums.h"
 
+#include <algorithm>
+
 #include "simd.h"
 
 namespace rqvae {
@@ -61,10 +63,15 @@ DoubleLanes SquaredLengthInDoubleLanes(const float* x, Index n) {
 }
 
 DoubleLanes SquaredDistanceInDoubleLanes(const float* x, const float* y, Index n) {
-  return SumInDoubleLanes(n, [x, y](Index j) {
-    const double difference = static_cast<double>(x[j]) - y[j];
-    return difference * difference;
-  });
+  using F64x4 = double __attribute__((vector_size(32)));
+  F64x4 sum = {0, 0, 0, 0};
+  for (Index j = 0; j < n; j += kLanes) {  // a tail's other lanes add zero
+    const Index lanes = std::min(kLanes, n - j);
+    const F64x4 difference = __builtin_convertvector(LoadLanes(x + j, lanes), F64x4) -
+                             __builtin_convertvector(LoadLanes(y + j, lanes), F64x4);
+    sum += difference * difference;
+  }
+  return {{sum[0], sum[1], sum[2], sum[3]}};
 }
 
 double DotInDoubleLanes(const double* x, const double* y, Index n) {

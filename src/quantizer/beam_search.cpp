@@ -74,20 +74,6 @@ void Offer(const float* scores, Index k, float half, uint32_t from, Best& best) 
   add(c, k);
 }
 
-// out = x - y; out may be x or y.
-void Subtract(const float* x, const float* y, Index n, float* out) {
-  Index i = 0;
-  for (; i + kLanes <= n; i += kLanes) Store(out + i, Load(x + i) - Load(y + i));
-  for (; i < n; ++i) out[i] = x[i] - y[i];
-}
-
-// sum += x.
-void Add(const float* x, Index n, float* sum) {
-  Index i = 0;
-  for (; i + kLanes <= n; i += kLanes) Store(sum + i, Load(sum + i) + Load(x + i));
-  for (; i < n; ++i) sum[i] += x[i];
-}
-
 // Searches the IDs of some items, level by level. There are two ways to the scores of a level's codes,
 //   s = ||c'||^2 / 2 - (r - m).c',
 // where r is the residual of a partial ID (see SearchableCodebook for m and c'): from the product of every residual
@@ -170,7 +156,7 @@ class Search {
   // scores_ = s of every code for the given rows.
   void Score(const Matrix& rows, const SearchableCodebook& codebook) {
     scores_.resize(rows.rows(), codebook.centred.rows());
-    MultiplyTransposed(rows, codebook.centred, scores_);
+    MultiplyTransposed(rows, codebook.packed(), scores_);
     for (Index i = 0; i < scores_.rows(); ++i) {
       Subtract(codebook.half_norm.data(), scores_.row(i).data(), scores_.cols(), scores_.row(i).data());
     }
@@ -247,7 +233,7 @@ void CodeProducts::Prepare(const std::vector<SearchableCodebook>& codebooks) {
     for (size_t level = 0; level < later; ++level, ++at) {
       tables_[at].resize(codebooks[level].centred.rows(), codebooks[later].centred.rows());
       ForRanges(tables_[at].rows(), kMinCodesPerThread, kLanes, [&](Range range) {
-        MultiplyTransposed(codebooks[level].centred.middleRows(range.first, range.count), codebooks[later].centred,
+        MultiplyTransposed(codebooks[level].centred.middleRows(range.first, range.count), codebooks[later].packed(),
                            tables_[at].middleRows(range.first, range.count));
       });
     }

@@ -8,6 +8,7 @@
 #include "gemm.h"
 #include "parallel.h"
 #include "random.h"
+#include "simd.h"
 #include "sinkhorn.h"
 #include "sums.h"
 
@@ -38,7 +39,8 @@ void ResidualQuantizer::Allocate() {
 
 Index ResidualQuantizer::size() const {
   Index size = options_.encode_beam > 1 ? CodeProducts::Size(options_.codebook_sizes) : 0;
-  for (const Index k : options_.codebook_sizes) size += k * (2 * options_.latent_dim + 2);
+  for (const Index k : options_.codebook_sizes)
+    size += k * (options_.latent_dim + 1) + SearchableCodebook::Size(k, options_.latent_dim);
   return size;
 }
 
@@ -102,7 +104,8 @@ void ResidualQuantizer::Forward(const ConstMatrixRef& z, const CodeMatrix* codes
     const Matrix& r = tape.residuals[l];
     Matrix& next = tape.residuals[l + 1];
     for (Index i = rows.first; i < end; ++i) {
-      next.row(i) = r.row(i) - codebooks_[l].row(tape.codes(i, static_cast<Index>(l)));
+      const float* const code = codebooks_[l].row(tape.codes(i, static_cast<Index>(l))).data();
+      Subtract(r.row(i).data(), code, z.cols(), next.row(i).data());
       tape.error[l][i] = SquaredLength(next.row(i).data(), z.cols());
     }
   }
@@ -165,7 +168,10 @@ void ResidualQuantizer::MeasureMargins(const ConstMatrixRef& z, const ConstCodeM
 // r -= q_l.
 void ResidualQuantizer::SubtractCodes(Index level, const ConstCodeMatrixRef& codes, Matrix& r) const {
   const Matrix& codebook = codebooks_[static_cast<size_t>(level)];
-  for (Index i = 0; i < r.rows(); ++i) r.row(i) -= codebook.row(codes(i, level));
+  for (Index i = 0; i < r.rows(); ++i) {
+    float* const row = r.row(i).data();
+    Subtract(row, codebook.row(codes(i, level)).data(), r.cols(), row);
+  }
 }
 
 void ResidualQuantizer::Candidates(const ConstMatrixRef& z, Index count, CodeMatrixRef codes, float* errors) const {
@@ -201,7 +207,7 @@ Matrix ResidualQuantizer::Distances(Index level, const Matrix& r) const {
   const SearchableCodebook& codebook = searchable_[static_cast<size_t>(level)];
   const Matrix centred = r.rowwise() - codebook.mean.transpose();
   Matrix distances(r.rows(), codebook.centred.rows());
-  MultiplyTransposed(centred, codebook.centred, distances);
+  MultiplyTransposed(centred, codebook.packed(), distances);
   for (Index i = 0; i < r.rows(); ++i) {
     const float length = SquaredLength(centred.row(i).data(), centred.cols());
     distances.row(i) = length + 2 * (codebook.half_norm.transpose() - distances.row(i)).array();

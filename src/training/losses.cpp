@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "id_statistics.h"
+#include "simd.h"
 #include "sums.h"
 
 namespace rqvae {
@@ -49,8 +50,9 @@ void ReconstructionBackward(const ModelConfig& config, const Matrix& y, const Ma
   const auto weight = static_cast<float>(config.reconstruction_weight);
   if (config.reconstruction == Reconstruction::kMse) {
     const float scale = 2 * weight * (config.compat == Compat::kHopwise ? 1.0f : per_item);
-    dy.middleRows(rows.first, rows.count) =
-        scale * (y.middleRows(rows.first, rows.count) - x.middleRows(rows.first, rows.count));
+    ForEachLane([scale](F32x4 of_y, F32x4 of_x) { return scale * (of_y - of_x); },
+                dy.middleRows(rows.first, rows.count), y.middleRows(rows.first, rows.count),
+                x.middleRows(rows.first, rows.count));
     return;
   }
   for (Index i = rows.first; i < rows.first + rows.count; ++i) {

@@ -13,14 +13,15 @@ namespace rqvae {
 
 struct Pass {
   Matrix target;  // x~
-  Matrix input;   // x~ + noise
+  Matrix noisy;   // x~ + noise
+  bool has_noise = false;
   Mlp::Tape encoder_tape;
   Matrix latent;
   CodeMatrix found, chosen;  // with held IDs: those of the search, and those of the step
   ResidualQuantizer::Tape tape;
   Matrix quantized;
   Mlp::Tape decoder_tape;
-  Matrix decoded;
+  Matrix decoded;  // unless the head leaves it as it is
   OutputHead::Tape head_tape;
   Matrix output;  // y
   RowLosses losses;
@@ -29,6 +30,7 @@ struct Pass {
   Matrix dquantized;
   Matrix dlatent;
 
+  const Matrix& input() const { return has_noise ? noisy : target; }
   void Resize(const Model& model, Index n, bool backward);
   // The parts of the forward pass, for some rows of the block; ScaleInput leaves the input without noise.
   void ScaleInput(const Model& model, const ConstMatrixRef& items, Range rows);
@@ -40,13 +42,13 @@ struct Pass {
 void Pass::Resize(const Model& model, Index n, bool backward) {
   const ModelConfig& config = model.config();
   target.resize(n, config.input_dim);
-  input.resize(n, config.input_dim);
+  noisy.resize(has_noise ? n : 0, config.input_dim);
   model.encoder().Resize(n, backward, encoder_tape);
   latent.resize(n, config.latent_dim);
   model.quantizer().Resize(n, tape);
   quantized.resize(n, config.latent_dim);
   model.decoder().Resize(n, backward, decoder_tape);
-  decoded.resize(n, config.input_dim);
+  decoded.resize(model.head().linear() ? 0 : n, config.input_dim);
   model.head().Resize(n, config.input_dim, head_tape);
   output.resize(n, config.input_dim);
   losses.Resize(n, config.levels());
@@ -59,17 +61,18 @@ void Pass::Resize(const Model& model, Index n, bool backward) {
 void Pass::ScaleInput(const Model& model, const ConstMatrixRef& items, Range rows) {
   auto own = target.middleRows(rows.first, rows.count);
   model.scaler().Scale(model.store(), items.middleRows(rows.first, rows.count), own);
-  input.middleRows(rows.first, rows.count) = own;
+  if (has_noise) noisy.middleRows(rows.first, rows.count) = own;
 }
 
 void Pass::EncoderForward(const Model& model, Range rows) {
-  model.encoder().Forward(model.store(), input, rows, encoder_tape, latent);
+  model.encoder().Forward(model.store(), input(), rows, encoder_tape, latent);
 }
 
 void Pass::DecoderForward(const Model& model, const CodeMatrix* codes, Range rows) {
   model.quantizer().Forward(latent, codes, rows, tape, quantized);
-  model.decoder().Forward(model.store(), quantized, rows, decoder_tape, decoded);
-  model.head().Forward(decoded, rows, head_tape, output);
+  const bool linear = model.head().linear();
+  model.decoder().Forward(model.store(), quantized, rows, decoder_tape, linear ? output : decoded);
+  if (!linear) model.head().Forward(decoded, rows, head_tape, output);
   ReconstructionForward(model.config(), output, target, rows, losses);
   MeasureQuantization(model.quantizer(), latent, tape, rows, losses);
 }
@@ -113,6 +116,7 @@ Range TrainStep::next() const {
 }
 
 void TrainStep::Add(const ConstMatrixRef& items, const uint32_t* row_ids) {
+  pass_->has_noise = model_->config().input_noise > 0 || terms_.noise != nullptr;
   pass_->Resize(*model_, items.rows(), true);
   if (planned_ < batch_size_) {
     Plan(items, row_ids);
@@ -127,11 +131,13 @@ const ResidualQuantizer::Tape* TrainStep::last_block() const { return added_ > 0
 void TrainStep::EncoderForward(const ConstMatrixRef& items, const uint32_t* row_ids, Range rows) {
   const ModelConfig& config = model_->config();
   pass_->ScaleInput(*model_, items, rows);
-  MatrixRef input = pass_->input.middleRows(rows.first, rows.count);
   if (config.input_noise > 0) {
-    AddNoise(config.seed, number_, row_ids + rows.first, static_cast<float>(config.input_noise), input);
+    AddNoise(config.seed, number_, row_ids + rows.first, static_cast<float>(config.input_noise),
+             pass_->noisy.middleRows(rows.first, rows.count));
   }
-  if (terms_.noise != nullptr) terms_.noise->Add(config.seed, number_, row_ids + rows.first, input);
+  if (terms_.noise != nullptr) {
+    terms_.noise->Add(config.seed, number_, row_ids + rows.first, pass_->noisy.middleRows(rows.first, rows.count));
+  }
   pass_->EncoderForward(*model_, rows);
 }
 
@@ -192,7 +198,7 @@ void TrainStep::AddGradients(const ConstMatrixRef& items, const uint32_t* row_id
     model.decoder().AddGradients(model.store(), pass.quantized, pass.doutput, pass.decoder_tape, part, parts,
                                  gradients_);
     model.quantizer().AddGradients(pass.tape, pass.dquantized, per_item, part, parts, codebook_gradients_);
-    model.encoder().AddGradients(model.store(), pass.input, pass.dlatent, pass.encoder_tape, part, parts, gradients_);
+    model.encoder().AddGradients(model.store(), pass.input(), pass.dlatent, pass.encoder_tape, part, parts, gradients_);
   });
   added_ += n;
   losses_.Add(config, pass.losses, pass.tape);

@@ -56,7 +56,6 @@ inline void Backward(QuantizerWithGradients& quantizer, const ResidualQuantizer:
 // dx may be null.
 inline void Backward(const Mlp& mlp, StoreWithGradients& store, const ConstMatrixRef& x, const ConstMatrixRef& dout,
                      Mlp::Tape& tape, Matrix* dx) {
-  mlp.Resize(x.rows(), true, tape);  // adds room, keeps what Forward left
   if (dx == nullptr) {
     mlp.Backward(store, dout, {0, x.rows()}, tape, nullptr);
   } else {

@@ -19,6 +19,13 @@ TEST(Arrays, FindsTheFirstValueThatIsNotFinite) {
   values[3] = std::numeric_limits<float>::quiet_NaN();
   EXPECT_EQ(FirstNonFinite(values.data(), 1000), 3);
   EXPECT_EQ(FirstNonFinite(nullptr, 0), -1);
+  for (const float wrong : {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+    for (Index at = 0; at < 37; ++at) {
+      std::vector<float> one(37, -0.0f);
+      one[static_cast<size_t>(at)] = wrong;
+      EXPECT_EQ(FirstNonFinite(one.data(), 37), at);
+    }
+  }
 }
 
 // All of them, by the definition of IEEE 754 binary16, and in place.

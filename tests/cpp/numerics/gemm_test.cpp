@@ -16,10 +16,16 @@ Matrix RandomMatrix(Index rows, Index cols, uint64_t seed) {
   return RandomMatrix(random, rows, cols);
 }
 
+PackedWeights Packed(const Matrix& w, PackedFloats& floats) {
+  floats.resize(PackedWeights::Size(w.rows(), w.cols()));
+  PackWeights(w, floats.data());
+  return {floats.data(), w.rows(), w.cols()};
+}
+
 TEST(Gemm, MultiplyTransposedIsTheAscendingSumInEveryTail) {
   for (Index n : {1, 2, 3, 4, 5, 7, 8, 9, 255, 257}) {
-    for (Index m : {1, 3, 7, 8, 9, 15, 16, 17}) {
-      for (Index k : {1, 2, 5, 64, 100}) {
+    for (Index m : {1, 3, 7, 8, 9, 15, 16, 17, 33, 47}) {
+      for (Index k : {1, 2, 5, 64, 300}) {
         const Matrix x = RandomMatrix(n, k, 1), w = RandomMatrix(m, k, 2);
         Matrix expected(n, m), out(n, m);
         for (Index i = 0; i < n; ++i) {
@@ -31,8 +37,48 @@ TEST(Gemm, MultiplyTransposedIsTheAscendingSumInEveryTail) {
         }
         MultiplyTransposed(x, w, out);
         ASSERT_TRUE(SameBits(out, expected)) << n << " x " << k << " x " << m;
+        PackedFloats floats;
+        const PackedWeights packed = Packed(w, floats);
+        out.setZero();
+        MultiplyTransposed(x, packed, out);
+        ASSERT_TRUE(SameBits(out, expected)) << n << " x " << k << " x " << m << ", packed";
         Multiply(x, w.transpose().eval(), out);
         ASSERT_TRUE(SameBits(out, expected)) << n << " x " << k << " x " << m;
+      }
+    }
+  }
+}
+
+// Each step by itself, in the epilogue's order, on tiles, tails and single rows, and where sums wait for a second
+// stretch.
+TEST(Gemm, TheEpilogueDoesAsTheStepsByThemselves) {
+  for (Index n : {1, 3, 4, 70}) {
+    for (Index m : {3, 16, 37}) {
+      for (Index k : {5, 300}) {
+        const Matrix x = RandomMatrix(n, k, 1), w = RandomMatrix(m, k, 2), bias = RandomMatrix(1, m, 3);
+        const Matrix factor = RandomMatrix(n, m, 4);
+        Matrix addend = RandomMatrix(n, m, 5);
+        PackedFloats floats;
+        const PackedWeights packed = Packed(w, floats);
+        for (Activation activation : {Activation::kSilu, Activation::kRelu}) {
+          Matrix expected(n, m), expected_slope(n, m), out(n, m), slope(n, m);
+          MultiplyTransposed(x, w, expected);
+          expected.rowwise() += bias.row(0);
+          MatrixRef to_expected = expected_slope, to_slope = slope;
+          ActivationForward(activation, expected, expected, &to_expected);
+          const ConstMatrixRef factors = factor;
+          MatrixRef addends = addend;
+          MultiplyTransposed(x, packed, out, {.bias = bias.data(), .activation = &activation, .slope = &to_slope});
+          ASSERT_TRUE(SameBits(out, expected)) << n << " x " << k << " x " << m;
+          ASSERT_TRUE(SameBits(slope, expected_slope)) << n << " x " << k << " x " << m;
+          MultiplyTransposed(x, packed, out, {.bias = bias.data(), .activation = &activation, .addend = &addends});
+          ASSERT_TRUE(SameBits(out, Matrix(expected + addend))) << n << " x " << k << " x " << m;
+          MultiplyTransposed(x, w, expected);
+          expected.array() *= factor.array();
+          expected += addend;
+          Multiply(x, w.transpose().eval(), out, {.factor = &factors, .addend = &addends});
+          ASSERT_TRUE(SameBits(out, expected)) << n << " x " << k << " x " << m;
+        }
       }
     }
   }

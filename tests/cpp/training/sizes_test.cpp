@@ -94,7 +94,9 @@ TEST(Sizes, WhatAModelTakesIsKnownBeforeItIsMade) {
   EXPECT_EQ(declared.store().values().size(), 0);
   EXPECT_EQ(declared.store().size(), made.store().values().size());
   EXPECT_EQ(NeedOf(declared).total(), NeedOf(made).total());
-  EXPECT_EQ(NeedOf(made).model, 4.0 * (made.store().values().size() + 14 * (2 * 5 + 2) + 33));
+  // Panels of sixteen columns: of 11 and 3 codes, and of the layers 12 -> 7 -> 5 -> 7 -> 12.
+  const Index packed = 16 * (5 + 5 + 12 + 7 + 5 + 7);
+  EXPECT_EQ(NeedOf(made).model, 4.0 * (made.store().values().size() + 14 * (2 * 5 + 2) + 33 + packed));
 
   const MatrixRows rows(1000, 12);  // enough that the initialisation takes more than a step
   TrainConfig train;
