@@ -63,25 +63,6 @@ struct Nearest {
   }
 };
 
-// ||x_i - y_i||^2 of four rows, each as SquaredDistance sums it.
-F32x4 SquaredDistances(const float* const (&x)[4], const float* const (&y)[4], Index n) {
-  F32x4 sums = Splat(0);
-  Index j = 0;
-  for (; j + kLanes <= n; j += kLanes) {
-    F32x4 squares[4];
-    for (Index i = 0; i < 4; ++i) {
-      const F32x4 difference = Load(x[i] + j) - Load(y[i] + j);
-      squares[i] = difference * difference;
-    }
-    Transpose(squares);
-    for (const F32x4& square : squares) sums += square;
-  }
-  for (; j < n; ++j) {
-    for (Index i = 0; i < 4; ++i) sums[i] += (x[i][j] - y[i][j]) * (x[i][j] - y[i][j]);
-  }
-  return sums;
-}
-
 // Packs four rows as a panel: x[i][j] goes to panel[j][i].
 void PackPanel(const float* const (&x)[4], Index n, float* panel) {
   Index j = 0;
@@ -104,112 +85,88 @@ class KmeansJob::Search {
 
   const Grouping& grouping() const { return grouping_; }
   Index count() const { return static_cast<Index>(rows_.size()); }
-  Index row(Index i) const { return rows_[static_cast<size_t>(i)].row; }
+  Index row(Index i) const { return rows_[static_cast<size_t>(i)]; }
 
   void Clear() {
     rows_.clear();
-    for (auto& of_group : open_) of_group.clear();
+    open_.clear();
+    for (auto& of_group : in_group_) of_group.clear();
   }
   // open: a bit for each group.
   void Add(Index row, uint32_t open) {
-    for (uint32_t left = open; left != 0; left &= left - 1) {
-      open_[static_cast<size_t>(std::countr_zero(left))].push_back(static_cast<uint32_t>(rows_.size()));
-    }
-    rows_.push_back({row, open});
+    const auto i = static_cast<uint32_t>(rows_.size());
+    for (uint32_t left = open; left != 0; left &= left - 1) in_group_[std::countr_zero(left)].push_back(i);
+    rows_.push_back(row);
+    open_.push_back(open);
   }
 
   void Run() {
-    const Index n = count(), panels = (n + kTileRows - 1) / kTileRows;
-    centred_.resize(n, dim_);
-    const float* const mean = job_.searchable_.mean.data();
+    const Index n = count();
+    centred_.resize(CheckedSize(n, dim_));
     for (Index i = 0; i < n; ++i) {
-      const float* const from = job_.data_->row(row(i)).data();
-      for (Index j = 0; j < dim_; ++j) centred_(i, j) = from[j] - mean[j];
+      const float *const from = job_.data_->data() + row(i) * dim_, *const mean = job_.searchable_.mean.data();
+      for (Index j = 0; j < dim_; ++j) centred_[static_cast<size_t>(i * dim_ + j)] = from[j] - mean[j];
     }
-    found_.resize(CheckedSize(n, grouping_.groups));
-    panels_.resize(CheckedSize(panels * kTileRows, dim_));
-    some_.resize(panels_.size());
-    Pack(n, [](Index i) { return i; }, panels_);
-    for (Index group = 0; group < grouping_.groups; ++group) {
-      const std::vector<uint32_t>& open = open_[static_cast<size_t>(group)];
-      const auto some = static_cast<Index>(open.size());
-      if (4 * some > 3 * n) {  // then the rest costs less than to pack these rows by themselves
-        SearchGroup(group, n, [](Index i) { return i; }, panels_);
-      } else if (some > 0) {
-        auto row_of = [&open](Index i) { return static_cast<Index>(open[static_cast<size_t>(i)]); };
-        Pack(some, row_of, some_);
-        SearchGroup(group, some, row_of, some_);
-      }
-    }
+    const size_t found = CheckedSize(n, grouping_.groups);
+    best_.resize(found);
+    second_.resize(found);
+    center_.resize(found);
+    panels_.resize(CheckedSize(n + kTileRows - 1, dim_));
+    for (Index group = 0; group < grouping_.groups; ++group) SearchGroup(group, in_group_[group]);
   }
 
-  // After Run, in the open groups of a row: calls f(group, what is found).
-  struct Found {
-    float best, second;  // scores
-    uint32_t center;     // of the best; the lower one if there are two
-  };
+  // After Run: calls f(group, the least score there, the second least, the centre that has the least) for the open
+  // groups of row i.
   template <typename F>
   void ForOpenGroups(Index i, F f) const {
-    for (uint32_t left = rows_[static_cast<size_t>(i)].open; left != 0; left &= left - 1) {
+    for (uint32_t left = open_[static_cast<size_t>(i)]; left != 0; left &= left - 1) {
       const Index group = std::countr_zero(left);
-      f(group, found_[static_cast<size_t>(i * grouping_.groups + group)]);
+      const auto at = static_cast<size_t>(i * grouping_.groups + group);
+      f(group, best_[at], second_[at], center_[at]);
     }
-  }
-  Found best(Index i) const {
-    Found best{kInfinity, kInfinity, 0};
-    ForOpenGroups(i, [&best](Index /*group*/, const Found& found) {
-      if (found.best < best.best) best = found;
-    });
-    return best;
   }
 
  private:
-  template <typename RowOf>
-  void Pack(Index count, RowOf row_of, std::vector<float>& panels) const {
-    for (Index i = 0; i < count; i += kTileRows) {
+  void SearchGroup(Index group, const std::vector<uint32_t>& rows) {
+    for (size_t i = 0; i < rows.size(); i += kTileRows) {
       const float* four[kTileRows];
-      for (Index lane = 0; lane < kTileRows; ++lane) {
-        four[lane] = centred_.row(row_of(std::min(i + lane, count - 1))).data();
+      for (size_t lane = 0; lane < kTileRows; ++lane) {
+        four[lane] = centred_.data() + rows[std::min(i + lane, rows.size() - 1)] * dim_;
       }
-      PackPanel(four, dim_, panels.data() + i * dim_);
+      PackPanel(four, dim_, panels_.data() + static_cast<Index>(i) * dim_);
     }
-  }
-
-  template <typename RowOf>
-  void SearchGroup(Index group, Index count, RowOf row_of, const std::vector<float>& left) {
-    const Index panels = (count + kTileRows - 1) / kTileRows;
-    nearest_.assign(static_cast<size_t>(panels), {});
+    const Index count = (static_cast<Index>(rows.size()) + kTileRows - 1) / kTileRows;
+    std::fill_n(nearest_, count, Nearest());
     const Index first = group * grouping_.width, end = std::min(first + grouping_.width, job_.padded_centers());
     for (Index c = first; c < end; c += kTileCols) {
       alignas(16) float sums[kRowBlock * kTileCols];
-      kernel::SumTiles(left.data(), panels, job_.center_panels_.data() + c * dim_, 1, dim_, kernel::Start::kZero, sums,
-                       kTileCols);
-      for (Index p = 0; p < panels; ++p) {
-        nearest_[static_cast<size_t>(p)].See(sums + p * kTileRows * kTileCols, job_.half_norms_.data() + c, c);
+      kernel::SumTiles(panels_.data(), count, job_.center_panels_.data() + c * dim_, 1, dim_, kernel::Start::kZero,
+                       sums, kTileCols);
+      for (Index p = 0; p < count; ++p) {
+        nearest_[p].See(sums + p * kTileRows * kTileCols, job_.half_norms_.data() + c, c);
       }
     }
-    for (Index i = 0; i < count; ++i) {
-      const Nearest& of_four = nearest_[static_cast<size_t>(i / kTileRows)];
-      const Index lane = i % kTileRows;
-      found_[static_cast<size_t>(row_of(i) * grouping_.groups + group)] = {of_four.best[lane], of_four.second[lane],
-                                                                           static_cast<uint32_t>(of_four.center[lane])};
+    for (size_t i = 0; i < rows.size(); ++i) {
+      const Nearest& of_four = nearest_[i / kTileRows];
+      const size_t lane = i % kTileRows,
+                   at = rows[i] * static_cast<size_t>(grouping_.groups) + static_cast<size_t>(group);
+      best_[at] = of_four.best[lane];
+      second_[at] = of_four.second[lane];
+      center_[at] = static_cast<uint32_t>(of_four.center[lane]);
     }
   }
-
-  struct OpenRow {
-    Index row;
-    uint32_t open;
-  };
 
   const KmeansJob& job_;
   const Grouping grouping_{job_.clusters_};
   Index dim_;
-  std::vector<OpenRow> rows_;
-  std::vector<uint32_t> open_[kMostGroups];  // of each group the rows, counted among rows_
-  Matrix centred_;                           // rows_ less the mean of the centres
-  std::vector<float> panels_, some_;         // all of them, and those of a group, in panels
-  std::vector<Nearest> nearest_;             // of each panel
-  std::vector<Found> found_;                 // of each row and group
+  std::vector<Index> rows_;
+  std::vector<uint32_t> open_;                   // their open groups
+  std::vector<uint32_t> in_group_[kMostGroups];  // of each group the rows, counted among rows_
+  std::vector<float> centred_;                   // rows_ less the mean of the centres
+  std::vector<float> panels_;                    // those of a group, in panels
+  Nearest nearest_[kRowBlock / kTileRows];       // of each panel
+  std::vector<float> best_, second_;             // of each row and group
+  std::vector<uint32_t> center_;
 };
 
 KmeansJob::KmeansJob(const Matrix* data, Index clusters, Random random, KmeansOptions options)
@@ -448,27 +405,22 @@ Index KmeansJob::Bounds(Index clusters) { return Grouping(clusters).lanes; }
 
 // Packs the centres as the searches read them. Nobody is nearest to the padding.
 void KmeansJob::PrepareCenters() {
-  const Index d = data_->cols(), padded = padded_centers();
+  const Index d = data_->cols();
   searchable_.Prepare(centers_);
-  half_norms_.assign(static_cast<size_t>(padded), kInfinity);
-  std::copy_n(searchable_.half_norm.data(), clusters_, half_norms_.data());
-  center_panels_.resize(CheckedSize(padded, d));
-  const std::vector<float> zeros(static_cast<size_t>(d));
-  for (Index c = 0; c < padded; ++c) {
+  half_norms_.assign(static_cast<size_t>(padded_centers()), kInfinity);
+  center_panels_.assign(CheckedSize(padded_centers(), d), 0.0f);
+  for (Index c = 0; c < clusters_; ++c) {
+    half_norms_[static_cast<size_t>(c)] = searchable_.half_norm[c];
     float* to = center_panels_.data() + c / kTileCols * kTileCols * d + c % kTileCols;
-    const float* from = c < clusters_ ? searchable_.centred.row(c).data() : zeros.data();
+    const float* from = searchable_.centred.data() + c * d;
     for (Index j = 0; j < d; ++j) to[j * kTileCols] = from[j];
   }
   if (!bound_.empty()) return;
   const Grouping grouping(clusters_);
   bound_.assign(CheckedSize(data_->rows(), grouping.lanes), -1.0f);
-  for (Index i = 0; i < data_->rows(); ++i) {
-    std::fill(bound_.data() + i * grouping.lanes + grouping.groups, bound_.data() + (i + 1) * grouping.lanes,
-              kInfinity);
-  }
-  first_shift_.assign(static_cast<size_t>(grouping.lanes), 0.0f);
-  second_shift_ = first_shift_;
-  furthest_moved_.assign(static_cast<size_t>(grouping.lanes), 0);
+  // A group that does not exist is infinitely far.
+  shift_.assign(static_cast<size_t>(grouping.lanes), -kInfinity);
+  std::fill_n(shift_.data(), grouping.groups, 0.0f);
 }
 
 void KmeansJob::AssignSlice() {
@@ -493,16 +445,10 @@ void KmeansJob::Assign(Range rows) {
   const Index end = rows.first + rows.count;
   for (Index first = rows.first; first < end; first += kRowBlock) {
     const Range block{first, std::min(kRowBlock, end - first)};
-    const bool has_centers = iterations_ > 0;
     search.Clear();
-    if (has_centers) MeasureDistances(block);
+    MeasureDistances(block);
     for (Index i = first; i < first + block.count; ++i) OpenGroups(i, search);
     search.Run();
-    if (!has_centers) {
-      for (Index i = 0; i < search.count(); ++i)
-        assignment_[static_cast<size_t>(search.row(i))] = search.best(i).center;
-      MeasureDistances(block);
-    }
     for (Index i = 0; i < search.count(); ++i) TakeCenter(search, i);
   }
 }
@@ -512,57 +458,67 @@ void KmeansJob::TakeCenter(const Search& search, Index i) {
   const Grouping& grouping = search.grouping();
   const Index row = search.row(i);
   const auto at = static_cast<size_t>(row);
-  const Search::Found best = search.best(i);
-  if (assignment_[at] != best.center) {
-    assignment_[at] = best.center;
-    distance_[at] = SquaredDistance(data_->row(row).data(), centers_.row(best.center).data(), data_->cols());
+  float least = kInfinity;
+  uint32_t center = 0;
+  search.ForOpenGroups(i, [&](Index /*group*/, float best, float /*second*/, uint32_t of_best) {
+    if (!(best < least)) return;
+    least = best;
+    center = of_best;
+  });
+  if (assignment_[at] != center) {
+    assignment_[at] = center;
+    distance_[at] = SquaredDistance(data_->row(row).data(), centers_.row(center).data(), data_->cols());
   }
-  const auto own_group = static_cast<Index>(best.center) / grouping.width;
-  search.ForOpenGroups(i, [&](Index group, const Search::Found& found) {
-    const float margin = 2 * ((group == own_group ? found.second : found.best) - best.best);
+  const auto own_group = static_cast<Index>(center) / grouping.width;
+  search.ForOpenGroups(i, [&](Index group, float best, float second, uint32_t /*of_best*/) {
+    const float margin = 2 * ((group == own_group ? second : best) - least);
     bound_[static_cast<size_t>(row * grouping.lanes + group)] =
         std::sqrt(std::max(0.0f, distance_[at] + margin - rounding_));
   });
 }
 
-// Of these rows to the centres that they have.
+// Of these rows to the centres that they have, four side by side, each as SquaredDistance sums it.
 void KmeansJob::MeasureDistances(Range rows) {
   const Index last = rows.first + rows.count - 1, d = data_->cols();
-  for (Index i = rows.first; i <= last; i += kLanes) {
-    const float *x[4], *y[4];
-    for (Index lane = 0; lane < kLanes; ++lane) {
+  std::vector<float> panels(CheckedSize(2 * kTileRows, d));
+  float *const x = panels.data(), *const y = x + kTileRows * d;
+  for (Index i = rows.first; i <= last; i += kTileRows) {
+    const float *of_rows[kTileRows], *of_centers[kTileRows];
+    for (Index lane = 0; lane < kTileRows; ++lane) {
       const Index row = std::min(i + lane, last);
-      x[lane] = data_->row(row).data();
-      y[lane] = centers_.row(assignment_[static_cast<size_t>(row)]).data();
+      of_rows[lane] = data_->data() + row * d;
+      of_centers[lane] = centers_.data() + assignment_[static_cast<size_t>(row)] * d;
     }
-    StoreLanes(distance_.data() + i, SquaredDistances(x, y, d), std::min(kLanes, last + 1 - i));
+    PackPanel(of_rows, d, x);
+    PackPanel(of_centers, d, y);
+    F32x4 sums = Splat(0);
+    for (Index at = 0; at < kTileRows * d; at += kTileRows) {
+      const F32x4 difference = Load(x + at) - Load(y + at);
+      sums += difference * difference;
+    }
+    StoreLanes(distance_.data() + i, sums, std::min(kTileRows, last + 1 - i));
   }
 }
 
 // Updates a row's bounds for the new centres, and adds it to the search if its centre may have changed.
 void KmeansJob::OpenGroups(Index row, Search& search) {
-  // The centres of a group came nearer by at most the longest of their moves. Its own centre has no bound.
   const Grouping& grouping = search.grouping();
   float* const bound = bound_.data() + row * grouping.lanes;
-  const uint32_t own = assignment_[static_cast<size_t>(row)];
-  const Index own_group = static_cast<Index>(own) / grouping.width;
-  const auto at = static_cast<size_t>(own_group);
-  const float of_own = bound[own_group] - (furthest_moved_[at] == own ? second_shift_ : first_shift_)[at];
   const F32x4 distance = Splat(distance_[static_cast<size_t>(row)] + rounding_);
   I32x4 any = {0, 0, 0, 0};
   for (Index g = 0; g < grouping.lanes; g += kLanes) {
-    const F32x4 to = Load(bound + g) - Load(first_shift_.data() + g);
+    // The centres of a group came nearer by at most the longest of their moves.
+    const F32x4 to = Load(bound + g) - Load(shift_.data() + g);
     Store(bound + g, to);
     any |= ~((to > Splat(0)) & (distance < to * to));
   }
-  bound[own_group] = of_own;
   if ((any[0] | any[1] | any[2] | any[3]) == 0) return;
-  uint32_t open = 0;
+  // Its own centre is what the others are compared with.
+  uint32_t open = uint32_t{1} << (static_cast<Index>(assignment_[static_cast<size_t>(row)]) / grouping.width);
   for (Index g = 0; g < grouping.groups; ++g) {
     if (!(bound[g] > 0 && distance[0] < bound[g] * bound[g])) open |= uint32_t{1} << g;
   }
-  if (open == 0) return;
-  search.Add(row, open | uint32_t{1} << own_group);  // its own centre is what the others are compared with
+  search.Add(row, open);
 }
 
 // Adds up the rows of each centre.
@@ -589,8 +545,8 @@ void KmeansJob::MoveCenters() {
   const auto empty = static_cast<size_t>(std::count(counts.begin(), counts.end(), 0));
   const std::vector<Index> far = empty > 0 ? FurthestRows(empty) : std::vector<Index>();
   const Grouping grouping(clusters_);
-  double shift = 0;                                                             // squared, of all centres together
-  std::vector<double> first(first_shift_.size()), second(first_shift_.size());  // squared: the longest of each group
+  std::fill_n(shift_.data(), grouping.groups, 0.0f);
+  double shift = 0;  // squared, of all centres together
   size_t next_far = 0;
   for (Index c = 0; c < clusters_; ++c) {
     const Index count = counts[static_cast<size_t>(c)];
@@ -605,18 +561,8 @@ void KmeansJob::MoveCenters() {
     }
     if (count == 0) ++next_far;
     shift += moved;
-    const auto group = static_cast<size_t>(c / grouping.width);
-    if (moved > first[group]) {
-      second[group] = first[group];
-      first[group] = moved;
-      furthest_moved_[group] = static_cast<uint32_t>(c);
-    } else {
-      second[group] = std::max(second[group], moved);
-    }
-  }
-  for (size_t group = 0; group < first.size(); ++group) {
-    first_shift_[group] = RoundedUp(std::sqrt(first[group]));
-    second_shift_[group] = RoundedUp(std::sqrt(second[group]));
+    float& longest = shift_[static_cast<size_t>(c / grouping.width)];
+    longest = std::max(longest, RoundedUp(std::sqrt(moved)));
   }
   previous_ = assignment_;
   ++iterations_;

@@ -120,12 +120,9 @@ class KmeansJob : public Clustering {
   // [n][groups]: no centre of the group is nearer than this, but for the assigned one; below zero: unknown. The groups
   // are filled up to whole lanes.
   std::vector<float> bound_;
-  // For each group how far the centre that moved most moved in the last iteration, how far the next one, and which one
-  // moved most.
-  std::vector<float> first_shift_, second_shift_;
-  std::vector<uint32_t> furthest_moved_;
-  float rounding_ = 0;      // an upper limit of what rounding does to a squared distance
-  GroupSums sums_of_rows_;  // of each centre
+  std::vector<float> shift_;  // [groups]: how far the centre that moved most moved in the last iteration
+  float rounding_ = 0;        // an upper limit of what rounding does to a squared distance
+  GroupSums sums_of_rows_;    // of each centre
   bool last_pass_ = false;
   double tolerance_ = 0;
   double inertia_ = 0;

@@ -39,11 +39,25 @@ describe("the choice", () => {
     };
     expect(at(1)).toEqual([24, 256, 25]);
     expect(at(7)).toEqual([32, 256, 25]);
-    expect(at(8)).toEqual([32, 512, 40]);
-    expect(at(70)).toEqual([64, 512, 40]);
-    expect(at(100)).toEqual([64, 512, 28]); // 6,400 items: 180,000 in all
-    expect(at(1000)).toEqual([64, 512, 10]);
-    expect(at(100_000)).toEqual([64, 512, 10]);
+    expect(at(8)).toEqual([32, 512, 25]);
+    expect(at(70)).toEqual([64, 512, 25]);
+    expect(at(100)).toEqual([64, 512, 18]); // 6,400 items: 5/8 of 180,000 in all
+    expect(at(1000)).toEqual([64, 512, 6]);
+    expect(at(100_000)).toEqual([64, 512, 6]);
+  });
+
+  it("learns faster where that saves epochs: from 500 items on, by the dimension", () => {
+    const pace = (n: number, inputDim: number) => {
+      const { epochs, batchSize, learningRate, codebookLearningRateScale, warmup } = suggest(n, inputDim).train;
+      return [epochs, batchSize, learningRate, codebookLearningRateScale, warmup];
+    };
+    expect(pace(499, 16)).toEqual([40, 128, 2e-3, 10, 0.05]);
+    expect(pace(499, 100)).toEqual([25, 128, 2e-3, 10, 0.05]);
+    expect(pace(500, 16)).toEqual([25, 128, 6e-3, 12, 0.2]);
+    expect(pace(500, 100)).toEqual([16, 64, 2e-3, 15, 0.05]);
+    expect(pace(4000, 200)).toEqual([33, 256, 3e-3, 12, 0.2]);
+    expect(pace(10_000, 300)).toEqual([18, 384, 2e-3, 10, 0.05]);
+    expect(pace(10_000, 1000)).toEqual([18, 384, 2e-3, 10, 0.05]);
   });
 
   it("takes noise by items per dimension and items per code", () => {
@@ -62,7 +76,7 @@ describe("the choice", () => {
   });
 
   it("hardly moves what cannot be validated", () => {
-    expect([1, 19, 20, 1e6].map((n) => suggest(n).train.learningRate)).toEqual([1e-5, 1e-5, 2e-3, 2e-3]);
+    expect([1, 19, 20, 1e6].map((n) => suggest(n).train.learningRate)).toEqual([1e-5, 1e-5, 2e-3, 6e-3]);
   });
 
   it("has a latent no wider than the items, batches by their number, evaluations a dozen times", () => {
@@ -71,7 +85,7 @@ describe("the choice", () => {
     expect([1, 2047, 2048, 8191, 8192, 16_383, 16_384, 1e7].map(batch)).toEqual([
       128, 128, 256, 256, 384, 384, 512, 512,
     ]);
-    expect([64, 1000, 10_000].map((n) => suggest(n).train.evaluateEvery)).toEqual([2, 3, 2]);
+    expect([64, 1000, 10_000].map((n) => suggest(n).train.evaluateEvery)).toEqual([2, 2, 1]);
   });
 
   it("has the latent width of a spectrum, and says why", async () => {
