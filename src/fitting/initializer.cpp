@@ -55,7 +55,8 @@ MemoryNeed NeedOfInitialization(const Model& model, RowCounts counts) {
                            std::max(pca ? need.Floats(config.input_dim, config.input_dim) : 0, latents);
   double clustering = 0;
   if (config.codebook_kmeans_init) {
-    clustering = 2 * (latents + need.Floats(codes, config.latent_dim) + need.Doubles(codes, config.latent_dim));
+    clustering = 2 * (latents + need.Floats(codes, config.latent_dim) + need.Doubles(codes, config.latent_dim)) +
+                 need.Floats(sample, KmeansJob::Bounds(codes));
   }
   if (config.codebook_refine) {  // the latents stay, beside the rows that a level is fitted to
     const std::vector<Index> counts = CandidateCounts(config, sample);

@@ -1,6 +1,7 @@
 #include "kmeans.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -21,11 +22,152 @@ using kernel::kTileRows;
 constexpr Index kMinWorkPerThread = 1 << 18;  // multiplications
 constexpr Index kSliceWork = 1 << 25;         // multiplications
 constexpr Index kSliceRows = 64 * kRowBlock;  // of a pass that only adds up
+constexpr Index kMostGroups = 32;             // of centres
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 // A float that is not less than x.
 float RoundedUp(double x) { return static_cast<float>(x * (1 + 1e-6)); }
 
+// The centres in groups of `width`, a multiple of kTileCols.
+struct Grouping {
+  explicit Grouping(Index centers)
+      : width((centers + kMostGroups * kTileCols - 1) / (kMostGroups * kTileCols) * kTileCols),
+        groups((centers + width - 1) / width),
+        lanes((groups + kLanes - 1) / kLanes * kLanes) {}
+  Index width;
+  Index groups;
+  Index lanes;  // floats of what a row knows of every group
+};
+
+// The nearest and the second nearest centre of one group, for four rows.
+struct Nearest {
+  F32x4 best = Splat(kInfinity), second = best;
+  I32x4 center = {0, 0, 0, 0};
+
+  // sums: of four rows with the centres first ... first + kTileCols - 1, whose half norms these are.
+  void See(const float* sums, const float* half_norms, Index first) {
+    for (Index half = 0; half < kTileCols; half += kLanes) {
+      F32x4 of_center[4] = {Load(sums + half), Load(sums + half + kTileCols), Load(sums + half + 2 * kTileCols),
+                            Load(sums + half + 3 * kTileCols)};
+      Transpose(of_center);
+      for (Index c = 0; c < kLanes; ++c) {
+        const F32x4 score = Splat(half_norms[half + c]) - of_center[c];
+        const I32x4 better = score < best;
+        const F32x4 other = Select(better, best, score);
+        const auto number = static_cast<int32_t>(first + half + c);
+        second = Min(other, second);
+        best = Select(better, score, best);
+        center = (better & I32x4{number, number, number, number}) | (~better & center);
+      }
+    }
+  }
+};
+
+// Packs four rows as a panel: x[i][j] goes to panel[j][i].
+void PackPanel(const float* const (&x)[4], Index n, float* panel) {
+  Index j = 0;
+  for (; j + kLanes <= n; j += kLanes) {
+    F32x4 block[4] = {Load(x[0] + j), Load(x[1] + j), Load(x[2] + j), Load(x[3] + j)};
+    Transpose(block);
+    for (Index i = 0; i < kLanes; ++i) Store(panel + (j + i) * kTileRows, block[i]);
+  }
+  for (; j < n; ++j) {
+    for (Index i = 0; i < kTileRows; ++i) panel[j * kTileRows + i] = x[i][j];
+  }
+}
+
 }  // namespace
+
+// Rows of a block whose centres may have changed: which groups may hold them now, and what is found there.
+class KmeansJob::Search {
+ public:
+  explicit Search(const KmeansJob& job) : job_(job), dim_(job.data_->cols()) {}
+
+  const Grouping& grouping() const { return grouping_; }
+  Index count() const { return static_cast<Index>(rows_.size()); }
+  Index row(Index i) const { return rows_[static_cast<size_t>(i)]; }
+
+  void Clear() {
+    rows_.clear();
+    open_.clear();
+    for (auto& of_group : in_group_) of_group.clear();
+  }
+  // open: a bit for each group.
+  void Add(Index row, uint32_t open) {
+    const auto i = static_cast<uint32_t>(rows_.size());
+    for (uint32_t left = open; left != 0; left &= left - 1) in_group_[std::countr_zero(left)].push_back(i);
+    rows_.push_back(row);
+    open_.push_back(open);
+  }
+
+  void Run() {
+    const Index n = count();
+    centred_.resize(CheckedSize(n, dim_));
+    for (Index i = 0; i < n; ++i) {
+      const float *const from = job_.data_->data() + row(i) * dim_, *const mean = job_.searchable_.mean.data();
+      for (Index j = 0; j < dim_; ++j) centred_[static_cast<size_t>(i * dim_ + j)] = from[j] - mean[j];
+    }
+    const size_t found = CheckedSize(n, grouping_.groups);
+    best_.resize(found);
+    second_.resize(found);
+    center_.resize(found);
+    panels_.resize(CheckedSize(n + kTileRows - 1, dim_));
+    for (Index group = 0; group < grouping_.groups; ++group) SearchGroup(group, in_group_[group]);
+  }
+
+  // After Run: calls f(group, the least score there, the second least, the centre that has the least) for the open
+  // groups of row i.
+  template <typename F>
+  void ForOpenGroups(Index i, F f) const {
+    for (uint32_t left = open_[static_cast<size_t>(i)]; left != 0; left &= left - 1) {
+      const Index group = std::countr_zero(left);
+      const auto at = static_cast<size_t>(i * grouping_.groups + group);
+      f(group, best_[at], second_[at], center_[at]);
+    }
+  }
+
+ private:
+  void SearchGroup(Index group, const std::vector<uint32_t>& rows) {
+    for (size_t i = 0; i < rows.size(); i += kTileRows) {
+      const float* four[kTileRows];
+      for (size_t lane = 0; lane < kTileRows; ++lane) {
+        four[lane] = centred_.data() + rows[std::min(i + lane, rows.size() - 1)] * dim_;
+      }
+      PackPanel(four, dim_, panels_.data() + static_cast<Index>(i) * dim_);
+    }
+    const Index count = (static_cast<Index>(rows.size()) + kTileRows - 1) / kTileRows;
+    std::fill_n(nearest_, count, Nearest());
+    const Index first = group * grouping_.width, end = std::min(first + grouping_.width, job_.padded_centers());
+    for (Index c = first; c < end; c += kTileCols) {
+      alignas(16) float sums[kRowBlock * kTileCols];
+      kernel::SumTiles(panels_.data(), count, job_.center_panels_.data() + c * dim_, 1, dim_, kernel::Start::kZero,
+                       sums, kTileCols);
+      for (Index p = 0; p < count; ++p) {
+        nearest_[p].See(sums + p * kTileRows * kTileCols, job_.half_norms_.data() + c, c);
+      }
+    }
+    for (size_t i = 0; i < rows.size(); ++i) {
+      const Nearest& of_four = nearest_[i / kTileRows];
+      const size_t lane = i % kTileRows,
+                   at = rows[i] * static_cast<size_t>(grouping_.groups) + static_cast<size_t>(group);
+      best_[at] = of_four.best[lane];
+      second_[at] = of_four.second[lane];
+      center_[at] = static_cast<uint32_t>(of_four.center[lane]);
+    }
+  }
+
+  const KmeansJob& job_;
+  const Grouping grouping_{job_.clusters_};
+  Index dim_;
+  std::vector<Index> rows_;
+  std::vector<uint32_t> open_;                   // their open groups
+  std::vector<uint32_t> in_group_[kMostGroups];  // of each group the rows, counted among rows_
+  std::vector<float> centred_;                   // rows_ less the mean of the centres
+  std::vector<float> panels_;                    // those of a group, in panels
+  Nearest nearest_[kRowBlock / kTileRows];       // of each panel
+  std::vector<float> best_, second_;             // of each row and group
+  std::vector<uint32_t> center_;
+};
 
 KmeansJob::KmeansJob(const Matrix* data, Index clusters, Random random, KmeansOptions options)
     : data_(data), clusters_(clusters), random_(random), options_(options), centers_(clusters, data->cols()) {}
@@ -250,14 +392,35 @@ void KmeansJob::TakeBestCandidate() {
 }
 
 void KmeansJob::StartAssignment() {
-  searchable_.Prepare(centers_);
-  if (assignment_.empty()) {
-    const auto n = static_cast<size_t>(data_->rows());
-    assignment_.resize(n);
-    distance_.resize(n);
-    bound_.assign(n, -1.0f);
-  }
+  PrepareCenters();
+  const auto n = static_cast<size_t>(data_->rows());
+  assignment_.resize(n);
+  distance_.resize(n);
   Enter(Phase::kAssign);
+}
+
+Index KmeansJob::padded_centers() const { return (clusters_ + kTileCols - 1) / kTileCols * kTileCols; }
+
+Index KmeansJob::Bounds(Index clusters) { return Grouping(clusters).lanes; }
+
+// Packs the centres as the searches read them. Nobody is nearest to the padding.
+void KmeansJob::PrepareCenters() {
+  const Index d = data_->cols();
+  searchable_.Prepare(centers_);
+  half_norms_.assign(static_cast<size_t>(padded_centers()), kInfinity);
+  center_panels_.assign(CheckedSize(padded_centers(), d), 0.0f);
+  for (Index c = 0; c < clusters_; ++c) {
+    half_norms_[static_cast<size_t>(c)] = searchable_.half_norm[c];
+    float* to = center_panels_.data() + c / kTileCols * kTileCols * d + c % kTileCols;
+    const float* from = searchable_.centred.data() + c * d;
+    for (Index j = 0; j < d; ++j) to[j * kTileCols] = from[j];
+  }
+  if (!bound_.empty()) return;
+  const Grouping grouping(clusters_);
+  bound_.assign(CheckedSize(data_->rows(), grouping.lanes), -1.0f);
+  // A group that does not exist is infinitely far.
+  shift_.assign(static_cast<size_t>(grouping.lanes), -kInfinity);
+  std::fill_n(shift_.data(), grouping.groups, 0.0f);
 }
 
 void KmeansJob::AssignSlice() {
@@ -269,7 +432,7 @@ void KmeansJob::AssignSlice() {
   if (next_row_ < n) return;
   inertia_ = std::accumulate(distance_.begin(), distance_.end(), 0.0);
   if (last_pass_ || assignment_ == previous_) {
-    panels_ = distances_ = norms_ = nearest_ = {};
+    panels_ = distances_ = norms_ = nearest_ = center_panels_ = bound_ = {};
     phase_ = Phase::kDone;
   } else {
     Enter(Phase::kSum);
@@ -278,40 +441,84 @@ void KmeansJob::AssignSlice() {
 
 // Finds each row's centre, if it may have changed, and its squared distance to it.
 void KmeansJob::Assign(Range rows) {
-  const std::vector<Index> open = RowsToSearch(rows);
-  if (open.empty()) return;
-  Matrix gathered(static_cast<Index>(open.size()), data_->cols());
-  for (size_t k = 0; k < open.size(); ++k) gathered.row(static_cast<Index>(k)) = data_->row(open[k]);
-  std::vector<uint32_t> codes(open.size());
-  std::vector<float> margins(open.size());
-  FindNearest(searchable_, gathered, codes.data(), margins.data());
-  for (size_t k = 0; k < open.size(); ++k) {
-    const auto at = static_cast<size_t>(open[k]);
-    assignment_[at] = codes[k];
-    distance_[at] = DistanceToCenter(open[k]);
-    bound_[at] = std::sqrt(std::max(0.0f, distance_[at] + margins[k] - rounding_));
+  Search search(*this);
+  const Index end = rows.first + rows.count;
+  for (Index first = rows.first; first < end; first += kRowBlock) {
+    const Range block{first, std::min(kRowBlock, end - first)};
+    search.Clear();
+    MeasureDistances(block);
+    for (Index i = first; i < first + block.count; ++i) OpenGroups(i, search);
+    search.Run();
+    for (Index i = 0; i < search.count(); ++i) TakeCenter(search, i);
   }
 }
 
-// Updates distances and bounds for the new centres, and lists the rows whose centre may have changed.
-std::vector<Index> KmeansJob::RowsToSearch(Range rows) {
-  std::vector<Index> open;
-  for (Index i = rows.first; i < rows.first + rows.count; ++i) {
-    const auto at = static_cast<size_t>(i);
-    float& bound = bound_[at];
-    if (bound >= 0) {
-      distance_[at] = DistanceToCenter(i);
-      // The other centres came nearer by at most the longest of their moves.
-      bound -= assignment_[at] == furthest_moved_ ? second_shift_ : first_shift_;
+// Gives a row the best centre that is found, and bounds to the groups that were searched.
+void KmeansJob::TakeCenter(const Search& search, Index i) {
+  const Grouping& grouping = search.grouping();
+  const Index row = search.row(i);
+  const auto at = static_cast<size_t>(row);
+  float least = kInfinity;
+  uint32_t center = 0;
+  search.ForOpenGroups(i, [&](Index /*group*/, float best, float /*second*/, uint32_t of_best) {
+    if (!(best < least)) return;
+    least = best;
+    center = of_best;
+  });
+  if (assignment_[at] != center) {
+    assignment_[at] = center;
+    distance_[at] = SquaredDistance(data_->row(row).data(), centers_.row(center).data(), data_->cols());
+  }
+  const auto own_group = static_cast<Index>(center) / grouping.width;
+  search.ForOpenGroups(i, [&](Index group, float best, float second, uint32_t /*of_best*/) {
+    const float margin = 2 * ((group == own_group ? second : best) - least);
+    bound_[static_cast<size_t>(row * grouping.lanes + group)] =
+        std::sqrt(std::max(0.0f, distance_[at] + margin - rounding_));
+  });
+}
+
+// Of these rows to the centres that they have, four side by side, each as SquaredDistance sums it.
+void KmeansJob::MeasureDistances(Range rows) {
+  const Index last = rows.first + rows.count - 1, d = data_->cols();
+  std::vector<float> panels(CheckedSize(2 * kTileRows, d));
+  float *const x = panels.data(), *const y = x + kTileRows * d;
+  for (Index i = rows.first; i <= last; i += kTileRows) {
+    const float *of_rows[kTileRows], *of_centers[kTileRows];
+    for (Index lane = 0; lane < kTileRows; ++lane) {
+      const Index row = std::min(i + lane, last);
+      of_rows[lane] = data_->data() + row * d;
+      of_centers[lane] = centers_.data() + assignment_[static_cast<size_t>(row)] * d;
     }
-    if (!(bound > 0 && distance_[at] + rounding_ < bound * bound)) open.push_back(i);
+    PackPanel(of_rows, d, x);
+    PackPanel(of_centers, d, y);
+    F32x4 sums = Splat(0);
+    for (Index at = 0; at < kTileRows * d; at += kTileRows) {
+      const F32x4 difference = Load(x + at) - Load(y + at);
+      sums += difference * difference;
+    }
+    StoreLanes(distance_.data() + i, sums, std::min(kTileRows, last + 1 - i));
   }
-  return open;
 }
 
-float KmeansJob::DistanceToCenter(Index row) const {
-  const uint32_t center = assignment_[static_cast<size_t>(row)];
-  return SquaredDistance(data_->row(row).data(), centers_.row(center).data(), data_->cols());
+// Updates a row's bounds for the new centres, and adds it to the search if its centre may have changed.
+void KmeansJob::OpenGroups(Index row, Search& search) {
+  const Grouping& grouping = search.grouping();
+  float* const bound = bound_.data() + row * grouping.lanes;
+  const F32x4 distance = Splat(distance_[static_cast<size_t>(row)] + rounding_);
+  I32x4 any = {0, 0, 0, 0};
+  for (Index g = 0; g < grouping.lanes; g += kLanes) {
+    // The centres of a group came nearer by at most the longest of their moves.
+    const F32x4 to = Load(bound + g) - Load(shift_.data() + g);
+    Store(bound + g, to);
+    any |= ~((to > Splat(0)) & (distance < to * to));
+  }
+  if ((any[0] | any[1] | any[2] | any[3]) == 0) return;
+  // Its own centre is what the others are compared with.
+  uint32_t open = uint32_t{1} << (static_cast<Index>(assignment_[static_cast<size_t>(row)]) / grouping.width);
+  for (Index g = 0; g < grouping.groups; ++g) {
+    if (!(bound[g] > 0 && distance[0] < bound[g] * bound[g])) open |= uint32_t{1} << g;
+  }
+  search.Add(row, open);
 }
 
 // Adds up the rows of each centre.
@@ -337,7 +544,9 @@ void KmeansJob::MoveCenters() {
   const std::vector<Index>& counts = sums_of_rows_.counts();
   const auto empty = static_cast<size_t>(std::count(counts.begin(), counts.end(), 0));
   const std::vector<Index> far = empty > 0 ? FurthestRows(empty) : std::vector<Index>();
-  double shift = 0, first = 0, second = 0;  // squared: of all centres together, the longest, the second longest
+  const Grouping grouping(clusters_);
+  std::fill_n(shift_.data(), grouping.groups, 0.0f);
+  double shift = 0;  // squared, of all centres together
   size_t next_far = 0;
   for (Index c = 0; c < clusters_; ++c) {
     const Index count = counts[static_cast<size_t>(c)];
@@ -352,16 +561,9 @@ void KmeansJob::MoveCenters() {
     }
     if (count == 0) ++next_far;
     shift += moved;
-    if (moved > first) {
-      second = first;
-      first = moved;
-      furthest_moved_ = static_cast<uint32_t>(c);
-    } else {
-      second = std::max(second, moved);
-    }
+    float& longest = shift_[static_cast<size_t>(c / grouping.width)];
+    longest = std::max(longest, RoundedUp(std::sqrt(moved)));
   }
-  first_shift_ = RoundedUp(std::sqrt(first));
-  second_shift_ = RoundedUp(std::sqrt(second));
   previous_ = assignment_;
   ++iterations_;
   last_pass_ = (shift <= tolerance_ && next_far == 0) || iterations_ >= options_.max_iterations;
@@ -406,10 +608,6 @@ void KmeansJob::Visit(Archive& archive) {
   archive.Visit(assignment_);
   archive.Visit(previous_);
   archive.Visit(distance_);
-  archive.Visit(bound_);
-  archive.Visit(first_shift_);
-  archive.Visit(second_shift_);
-  archive.Visit(furthest_moved_);
   Index next_row = phase == Phase::kAssign ? next_row_ : 0;
   archive.Visit(next_row);
   archive.Visit(last_pass_);
@@ -421,7 +619,7 @@ void KmeansJob::Visit(Archive& archive) {
   // The seeding needs the packed rows again.
   Enter(phase == Phase::kSeed ? Phase::kMean : phase);
   next_row_ = next_row;
-  if (phase_ >= Phase::kAssign) searchable_.Prepare(centers_);
+  if (phase_ >= Phase::kAssign) PrepareCenters();  // bounds are found again: they change the time only
 }
 
 // Checks what the loops rely on in a restored state.
@@ -432,10 +630,10 @@ bool KmeansJob::Consistent(const Vector& centers, Phase phase, Index next_row) c
   const bool assigning = phase >= Phase::kAssign;
   auto fits = [n](size_t size, bool needed) { return size == n || (size == 0 && !needed); };
   bool ok = centers.size() == centers_.size() && seeded_ >= 0 && seeded_ <= clusters_ && next_row >= 0 &&
-            next_row <= data_->rows() && candidates_.size() <= kTileCols && furthest_moved_ < clusters_ &&
+            next_row <= data_->rows() && candidates_.size() <= kTileCols &&
             fits(nearest_.size(), phase == Phase::kSeed) && fits(previous_.size(), false) &&
             potentials_.size() <= static_cast<size_t>(block_count());
-  for (const size_t size : {assignment_.size(), distance_.size(), bound_.size()}) ok = ok && fits(size, assigning);
+  for (const size_t size : {assignment_.size(), distance_.size()}) ok = ok && fits(size, assigning);
   for (const Index row : candidates_) ok = ok && row >= 0 && row < data_->rows();
   for (const uint32_t code : assignment_) ok = ok && code < clusters_;
   if (phase == Phase::kSeed) ok = ok && (seeded_ == 0 || !potentials_.empty()) && seeded_ < clusters_;

@@ -1,6 +1,6 @@
 // k-means: greedy k-means++ seeding (Arthur & Vassilvitskii 2007; several candidates per centre, as in scikit-learn),
-// then Lloyd's iterations. They skip rows that cannot have changed their centre by the triangle inequality (Hamerly
-// 2010), which changes the time only.
+// then Lloyd's iterations. For each row they skip the groups of centres that cannot hold its nearest one by the
+// triangle inequality (Ding et al. 2015, "Yinyang K-Means"), which changes the time only.
 #ifndef RQVAE_KMEANS_H_
 #define RQVAE_KMEANS_H_
 
@@ -51,6 +51,9 @@ class KmeansJob : public Clustering {
 
   void Visit(Archive& archive) override;
 
+  // Floats that an iteration keeps of each row for its bounds.
+  static Index Bounds(Index clusters);
+
  private:
   // kMean and kPack prepare the rows. kSeed repeats until all centres are there; kAssign, kSum and kMove are an
   // iteration.
@@ -69,11 +72,16 @@ class KmeansJob : public Clustering {
   void MeasureCandidate(Index candidate, Index block, const float* dots);
   void TakeBestCandidate();
 
+  class Search;
+
+  Index padded_centers() const;
+  void PrepareCenters();
   void StartAssignment();
   void AssignSlice();
   void Assign(Range rows);
-  std::vector<Index> RowsToSearch(Range rows);
-  float DistanceToCenter(Index row) const;
+  void MeasureDistances(Range rows);
+  void OpenGroups(Index row, Search& search);
+  void TakeCenter(const Search& search, Index i);
   void SumSlice();
   void MoveCenters();
   std::vector<Index> FurthestRows(size_t count) const;
@@ -104,15 +112,17 @@ class KmeansJob : public Clustering {
   // The iterations.
   Matrix centers_;  // K x d
   SearchableCodebook searchable_;
+  std::vector<float> center_panels_;  // its codes in panels of eight
+  std::vector<float> half_norms_;     // and its half norms, filled up to whole panels
   std::vector<uint32_t> assignment_;  // n
   std::vector<uint32_t> previous_;    // n: the assignment that the centres are means of
   std::vector<float> distance_;       // n: squared distance to the assigned centre
-  std::vector<float> bound_;          // n: no other centre is nearer than this; below zero: unknown
-  // How far the centre that moved most moved in the last iteration, how far the next one, and which one moved most.
-  float first_shift_ = 0, second_shift_ = 0;
-  uint32_t furthest_moved_ = 0;
-  float rounding_ = 0;      // an upper limit of what rounding does to a squared distance
-  GroupSums sums_of_rows_;  // of each centre
+  // [n][groups]: no centre of the group is nearer than this, but for the assigned one; below zero: unknown. The groups
+  // are filled up to whole lanes.
+  std::vector<float> bound_;
+  std::vector<float> shift_;  // [groups]: how far the centre that moved most moved in the last iteration
+  float rounding_ = 0;        // an upper limit of what rounding does to a squared distance
+  GroupSums sums_of_rows_;    // of each centre
   bool last_pass_ = false;
   double tolerance_ = 0;
   double inertia_ = 0;

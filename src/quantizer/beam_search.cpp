@@ -53,25 +53,49 @@ bool Any(I32x4 mask) {
   return (halves[0] | halves[1]) != 0;
 }
 
-// Offers the k codes that may follow the partial ID `from`: code c has the error half + scores[c].
-void Offer(const float* scores, Index k, float half, uint32_t from, Best& best) {
+// Offers the k codes that may follow the partial ID `from`: code c has the error half + (terms[0][c] + terms[1][c]
+// ...).
+void Offer(const std::vector<const float*>& terms, Index k, float half, uint32_t from, Best& best) {
   constexpr Index kStep = 4 * kLanes;  // most steps have nothing better than what is kept
   const F32x4 halves = Splat(half);
-  auto add = [&](Index first, Index end) {
-    for (Index c = first; c < end; ++c) {
-      const float error = half + scores[c];
-      if (error < best.worst()) best.Add({error, from, static_cast<uint32_t>(c)});
-    }
+  const float* const* const begin = terms.data();
+  const float* const* const end = begin + terms.size();
+  auto offer = [&](Index code, float error) {
+    if (error < best.worst()) best.Add({error, from, static_cast<uint32_t>(code)});
   };
   Index c = 0;
   for (; c + kStep <= k; c += kStep) {
+    const float* at = *begin + c;
+    F32x4 e0 = Load(at), e1 = Load(at + 4), e2 = Load(at + 8), e3 = Load(at + 12);
+    for (const float* const* term = begin + 1; term < end; ++term) {
+      at = *term + c;
+      e0 += Load(at), e1 += Load(at + 4), e2 += Load(at + 8), e3 += Load(at + 12);
+    }
+    e0 = halves + e0, e1 = halves + e1, e2 = halves + e2, e3 = halves + e3;
     const F32x4 worst = Splat(best.worst());
-    const float* at = scores + c;
-    const I32x4 below = ((halves + Load(at)) < worst) | ((halves + Load(at + 4)) < worst) |
-                        ((halves + Load(at + 8)) < worst) | ((halves + Load(at + 12)) < worst);
-    if (Any(below)) add(c, c + kStep);
+    if (!Any((e0 < worst) | (e1 < worst) | (e2 < worst) | (e3 < worst))) continue;
+    float errors[kStep];
+    Store(errors, e0), Store(errors + 4, e1), Store(errors + 8, e2), Store(errors + 12, e3);
+    for (Index i = 0; i < kStep; ++i) offer(c + i, errors[i]);
   }
-  add(c, k);
+  for (; c < k; ++c) {
+    float score = begin[0][c];
+    for (const float* const* term = begin + 1; term < end; ++term) score += (*term)[c];
+    offer(c, half + score);
+  }
+}
+
+// ||x - y||^2 in the order of SquaredLengthInLanes.
+float SquaredDistanceInLanes(const float* x, const float* y, Index n) {
+  F32x4 sum = Splat(0);
+  Index i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    const F32x4 difference = Load(x + i) - Load(y + i);
+    sum += difference * difference;
+  }
+  float rest = 0;
+  for (; i < n; ++i) rest += (x[i] - y[i]) * (x[i] - y[i]);
+  return (sum[0] + sum[1]) + (sum[2] + sum[3]) + rest;
 }
 
 // Searches the IDs of some items, level by level. There are two ways to the scores of a level's codes,
@@ -96,11 +120,11 @@ class Search {
     const SearchableCodebook& codebook = arguments_.searchable[static_cast<size_t>(level)];
     const Index k = codebook.centred.rows(), items = residuals_.rows() / alive_;
     const Index kept = std::min(level + 1 == levels() ? arguments_.keep : arguments_.width, alive_ * k);
-    SubtractMean(residuals_, codebook, centred_);
     if (by_products_) {
       SubtractMean(items_, codebook, items_);
       Score(items_, codebook);
     } else {
+      SubtractMean(residuals_, codebook, centred_);
       Score(centred_, codebook);
     }
     next_residuals_.resize(items * kept, residuals_.cols());
@@ -111,9 +135,9 @@ class Search {
       best.Clear();
       for (Index b = 0; b < alive_; ++b) {
         const Index row = item * alive_ + b;
-        const float* scores =
-            by_products_ ? ScoresByProducts(level, item, paths_.row(row).data()) : scores_.row(row).data();
-        Offer(scores, k, HalfLength(row) + penalties_[static_cast<size_t>(row)], static_cast<uint32_t>(b), best);
+        FindTerms(level, item, row);
+        Offer(terms_, k, HalfLength(codebook, row) + penalties_[static_cast<size_t>(row)], static_cast<uint32_t>(b),
+              best);
       }
       for (Index b = 0; b < kept; ++b) {
         const Candidate candidate = best[static_cast<size_t>(b)];
@@ -162,22 +186,19 @@ class Search {
     }
   }
 
-  // What the item's scores become for one of its partial IDs.  path: its codes.
-  const float* ScoresByProducts(Index level, Index item, const uint32_t* path) {
-    const Index k = scores_.cols();
-    const float* const of_item = scores_.row(item).data();
-    if (level == 0) return of_item;
-    path_scores_.assign(of_item, of_item + k);
-    for (Index before = 0; before < level; ++before) {
-      Add(arguments_.products.row(before, path[before], level), k, path_scores_.data());
+  // terms_ = what the scores of a partial ID are the sums of: by products, those of its item and of each of its codes.
+  void FindTerms(Index level, Index item, Index row) {
+    terms_.assign(1, scores_.row(by_products_ ? item : row).data());
+    for (Index before = 0; by_products_ && before < level; ++before) {
+      terms_.push_back(arguments_.products.row(before, paths_(row, before), level));
     }
-    return path_scores_.data();
   }
 
   // ||r - m||^2 / 2 of a partial ID. Left out if all candidates of an item share it, so that far from the codebook it
   // does not cost the digits that tell the codes apart: a width of one gives the greedy search, bit for bit.
-  float HalfLength(Index row) const {
-    return alive_ > 1 ? 0.5f * SquaredLengthInLanes(centred_.row(row).data(), centred_.cols()) : 0.0f;
+  float HalfLength(const SearchableCodebook& codebook, Index row) const {
+    if (alive_ == 1) return 0;
+    return 0.5f * SquaredDistanceInLanes(residuals_.row(row).data(), codebook.mean.data(), residuals_.cols());
   }
 
   // w ||z - q_1||^2 / 2 of a first code, beyond that of the nearest: all partial IDs share the rest, which with a large
@@ -202,10 +223,10 @@ class Search {
   Matrix residuals_, next_residuals_;              // of the partial IDs, those of an item together
   CodeMatrix paths_, next_paths_;                  // their codes
   std::vector<float> penalties_, next_penalties_;  // the cost of their first codes
-  Matrix centred_;                                 // residuals_ less the mean of the level's codebook
+  Matrix centred_;                                 // without products: residuals_ less the mean of the level's codebook
   Matrix items_;                                   // by products: the items less the means of all codebooks so far
   Matrix scores_;  // of the level's codes: a row for each partial ID or, by products, for each item
-  std::vector<float> path_scores_;
+  std::vector<const float*> terms_;
 };
 
 }  // namespace

@@ -106,17 +106,20 @@ TEST(KmeansTest, CentersAreMeans) {
   }
 }
 
-// Rows are skipped in a pass when they cannot have another centre: after any number of passes the assignment is the one
-// of a search of all rows.
-TEST(KmeansTest, SkippedRowsWouldHaveKeptTheirCentre) {
+// Groups of centres are skipped in a pass when they cannot hold a row's centre: after any number of passes the
+// assignment is the one of a search of all rows and centres. 270 centres make groups of more than one panel, and 5 make
+// one group that is not full.
+TEST(KmeansTest, SkippedCentresWouldNotHaveBeenChosen) {
   TestRandom random(20);
   const Matrix tight = ClusteredRows(random, 900, 6, 12, 0.05), loose = ClusteredRows(random, 700, 40, 30, 0.8);
   Matrix offset = loose.array() + 100.0f;  // where rounding is coarse
   for (const Matrix* data : {&tight, &loose, static_cast<const Matrix*>(&offset)}) {
-    for (Index passes = 1; passes <= 12; ++passes) {
-      KmeansOptions options;
-      options.max_iterations = passes;
-      ExpectConsistent(*data, 24, Cluster(*data, 24, 3, options));
+    for (const Index clusters : {5, 24, 270}) {
+      for (Index passes = 1; passes <= 12; ++passes) {
+        KmeansOptions options;
+        options.max_iterations = passes;
+        ExpectConsistent(*data, clusters, Cluster(*data, clusters, 3, options));
+      }
     }
   }
 }
