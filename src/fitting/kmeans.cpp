@@ -140,8 +140,8 @@ class KmeansJob::Search {
     const Index first = group * grouping_.width, end = std::min(first + grouping_.width, job_.padded_centers());
     for (Index c = first; c < end; c += kTileCols) {
       alignas(16) float sums[kRowBlock * kTileCols];
-      kernel::SumTiles(panels_.data(), count, job_.center_panels_.data() + c * dim_, 1, dim_, kernel::Start::kZero,
-                       sums, kTileCols);
+      kernel::SumTiles(panels_.data(), count, job_.center_panels_.data() + c * dim_, 1, kTileCols, dim_,
+                       kernel::Start::kZero, sums, kTileCols);
       for (Index p = 0; p < count; ++p) {
         nearest_[p].See(sums + p * kTileRows * kTileCols, job_.half_norms_.data() + c, c);
       }
