@@ -94,8 +94,8 @@ TEST(Sizes, WhatAModelTakesIsKnownBeforeItIsMade) {
   EXPECT_EQ(declared.store().values().size(), 0);
   EXPECT_EQ(declared.store().size(), made.store().values().size());
   EXPECT_EQ(NeedOf(declared).total(), NeedOf(made).total());
-  // Panels of sixteen columns: of 11 and 3 codes, and of the layers 12 -> 7 -> 5 -> 7 -> 12.
-  const Index packed = 16 * (5 + 5 + 12 + 7 + 5 + 7);
+  // Panels of sixteen columns: of 11 and 3 codes, of the layers 12 -> 7 -> 5 -> 7 -> 12, and of the skips.
+  const Index packed = 16 * (5 + 5 + 12 + 7 + 5 + 7 + 12 + 5);
   EXPECT_EQ(NeedOf(made).model, 4.0 * (made.store().values().size() + 14 * (2 * 5 + 2) + 33 + packed));
 
   const MatrixRows rows(1000, 12);  // enough that the initialisation takes more than a step
