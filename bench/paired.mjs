@@ -66,6 +66,9 @@ const PARTS = {
     const model = await RQVAE.create(SHAPE);
     return () => model.kmeansInitCodebooks(few);
   },
+  fit: async ({ RQVAE }) => {
+    return async () => (await RQVAE.fit(few, { seed: 0 })).dispose();
+  },
   encode: async (library) => {
     const model = await fitted(library);
     return () => model.encode(items);
