@@ -12,8 +12,8 @@ import { suggestConfig } from "./suggest-config.ts";
  * - no validation items: the old model has seen nearly all of them, so that they could not tell what is worth it.
  *
  * If the new items are of a new kind, which the old codes were not made for, it has twice as many epochs, in which new items come twice, or
- * four times below eight items per dimension. The least used first codes become theirs, and at most a third (there a sixth) as many known
- * items lose their ID by that as there are new ones. The noise would let held IDs go in that time, so that it only stays where there are so few
+ * four times below eight items per dimension. The least used first codes become theirs, and at most a quarter as many known items
+ * lose their ID by that as there are new ones. The noise would let held IDs go in that time, so that it only stays where there are so few
  * items. Without it, small cells bear the higher rate.
  *
  * @param newKind How many items are of a new kind. Measured by `npm run bench:churn`.
@@ -36,10 +36,7 @@ export function suggestRetraining(
     separationWeight: 4 * train.separationWeight!,
     evaluateEvery: 1,
     stability: STABILITY,
-    ...(newKind > 0 && {
-      newItemRepeats: few ? 4 : 2,
-      freedShare: Math.ceil((1000 * newKind) / ((few ? 6 : 3) * n)) / 1000,
-    }),
+    ...(newKind > 0 && { newItemRepeats: few ? 4 : 2, freedShare: Math.ceil((250 * newKind) / n) / 1000 }),
   };
 }
 

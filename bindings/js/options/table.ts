@@ -358,8 +358,8 @@ export const TRAIN = {
   newItemRepeats: { kind: "integer", default: 1, min: 1, max: 1000 },
   /**
    * The share of the items in `published` that may lose their IDs, so that others get first codes. Before the first step, the codes that the
-   * fewest items have become centres of the others' latents: as many as these are of all items. Default: 0; `fit` with `from` has up to a
-   * third of the new items' share if they are of a new kind.
+   * fewest items have become centres of the others' latents: as many as these are of all items. Default: 0; `fit` with `from` has a
+   * quarter of the new items' share if they are of a new kind.
    */
   freedShare: { kind: "number", default: 0, min: 0, max: 1 },
 } as const satisfies Readonly<Record<string, Row & { isOptimizers?: true }>>;
