@@ -66,12 +66,19 @@ function drawPanel({ title, points, fresh, old }) {
     `<line class="${kind}" x1="${left}" x2="${WIDTH - right}" y1="${at(y(value))}" y2="${at(y(value))}"/>` +
     `<text class="note" x="${left + 4}" y="${at(y(value) - 4)}">${name}</text>`;
   const marks = points.map(({ stability, unchanged, evUnseen }) => {
-    const [cx, cy] = [at(x(unchanged)), at(y(evUnseen))];
-    return (
-      `<circle class="point" cx="${cx}" cy="${cy}" r="4"><title>stability ${stability}: ${percent(unchanged)} unchanged, ${percent(evUnseen)} explained</title></circle>` +
-      `<text class="note" x="${cx}" y="${at(y(evUnseen) + 17)}" text-anchor="middle">${stability}</text>`
-    );
+    const words = `stability ${stability}: ${percent(unchanged)} unchanged, ${percent(evUnseen)} explained`;
+    return `<circle class="point" cx="${at(x(unchanged))}" cy="${at(y(evUnseen))}" r="4"><title>${words}</title></circle>`;
   });
+  /** Below its point or above it; left out where there is no room. @type {{ x: number, y: number }[]} */
+  const places = [];
+  const isFree = (/** @type {{ x: number, y: number }} */ place) =>
+    places.every((other) => Math.abs(other.x - place.x) > 26 || Math.abs(other.y - place.y) > 12);
+  for (const { stability, unchanged, evUnseen } of points) {
+    const place = [17, -9].map((below) => ({ x: x(unchanged), y: y(evUnseen) + below })).find(isFree);
+    if (!place) continue;
+    places.push(place);
+    marks.push(`<text class="note" x="${at(place.x)}" y="${at(place.y)}" text-anchor="middle">${stability}</text>`);
+  }
   const path = points.map(({ unchanged, evUnseen }) => `${at(x(unchanged))},${at(y(evUnseen))}`).join(" ");
   const [first, last] = [Math.min, Math.max].map((pick) => pick(...points.map((point) => point.unchanged)));
   const ends = first === last ? [first] : [first, last];

@@ -30,10 +30,11 @@ float RoundedUp(double x) { return static_cast<float>(x * (1 + 1e-6)); }
 
 // The centres in groups of `width`, a multiple of kTileCols.
 struct Grouping {
-  explicit Grouping(Index centers)
-      : width((centers + kMostGroups * kTileCols - 1) / (kMostGroups * kTileCols) * kTileCols),
-        groups((centers + width - 1) / width),
-        lanes((groups + kLanes - 1) / kLanes * kLanes) {}
+  static Grouping Of(Index centers) {
+    const Index width = (centers + kMostGroups * kTileCols - 1) / (kMostGroups * kTileCols) * kTileCols;
+    const Index groups = (centers + width - 1) / width;
+    return {width, groups, (groups + kLanes - 1) / kLanes * kLanes};
+  }
   Index width;
   Index groups;
   Index lanes;  // floats of what a row knows of every group
@@ -157,7 +158,7 @@ class KmeansJob::Search {
   }
 
   const KmeansJob& job_;
-  const Grouping grouping_{job_.clusters_};
+  const Grouping grouping_ = Grouping::Of(job_.clusters_);
   Index dim_;
   std::vector<Index> rows_;
   std::vector<uint32_t> open_;                   // their open groups
@@ -401,7 +402,7 @@ void KmeansJob::StartAssignment() {
 
 Index KmeansJob::padded_centers() const { return (clusters_ + kTileCols - 1) / kTileCols * kTileCols; }
 
-Index KmeansJob::Bounds(Index clusters) { return Grouping(clusters).lanes; }
+Index KmeansJob::Bounds(Index clusters) { return Grouping::Of(clusters).lanes; }
 
 // Packs the centres as the searches read them. Nobody is nearest to the padding.
 void KmeansJob::PrepareCenters() {
@@ -416,7 +417,7 @@ void KmeansJob::PrepareCenters() {
     for (Index j = 0; j < d; ++j) to[j * kTileCols] = from[j];
   }
   if (!bound_.empty()) return;
-  const Grouping grouping(clusters_);
+  const Grouping grouping = Grouping::Of(clusters_);
   bound_.assign(CheckedSize(data_->rows(), grouping.lanes), -1.0f);
   // A group that does not exist is infinitely far.
   shift_.assign(static_cast<size_t>(grouping.lanes), -kInfinity);
@@ -544,7 +545,7 @@ void KmeansJob::MoveCenters() {
   const std::vector<Index>& counts = sums_of_rows_.counts();
   const auto empty = static_cast<size_t>(std::count(counts.begin(), counts.end(), 0));
   const std::vector<Index> far = empty > 0 ? FurthestRows(empty) : std::vector<Index>();
-  const Grouping grouping(clusters_);
+  const Grouping grouping = Grouping::Of(clusters_);
   std::fill_n(shift_.data(), grouping.groups, 0.0f);
   double shift = 0;  // squared, of all centres together
   size_t next_far = 0;
