@@ -67,6 +67,11 @@ export async function latentDimOf(bytes: Uint8Array): Promise<number | undefined
   return readResumed(bytes, await native()).metadata?.config.latentDim;
 }
 
+/** The fingerprint of the trained model that a checkpoint's training started from, if it did. @throws ModelFormatError */
+export async function originOf(bytes: Uint8Array): Promise<string | undefined> {
+  return readResumed(bytes, await native()).metadata?.checkpoint?.from;
+}
+
 /** A checkpoint's bytes, read and checked as `resumedConfig` does. */
 export function readCheckpoint(bytes: Uint8Array, model: ModelConfig, options: TrainOptions, module: NativeModule) {
   const file = readResumed(bytes, module);

@@ -2,7 +2,7 @@
 
 import { isSource } from "../items/embedding-source.ts";
 import { readItemRows, readSourceRows } from "../items/item-rows.ts";
-import { openItems } from "../items/items.ts";
+import { inWhole, openItems } from "../items/items.ts";
 import { sampleRows } from "../items/sample.ts";
 import { nativeModelConfig, resolveModelConfig } from "../options/model-config.ts";
 import type { GuardedModule } from "../runtime/guard.ts";
@@ -53,11 +53,16 @@ export async function freeCodes(
   const all = isSource(items)
     ? readSourceRows(items, rows, "train", inputDim, stop)
     : readItemRows(items, rows, "train", inputDim);
-  const taken = await all.take(sampleRows(added.length, FITTED).map((i) => added[i]!));
+  const fittedRows = sampleRows(added.length, FITTED).map((i) => added[i]!);
+  const taken = await all.take(fittedRows);
   const latents = new Float32Array(taken.rows * d);
   for (let first = 0; first < taken.rows; first += BLOCK_ROWS) {
     const block = taken.data.subarray(first * inputDim, (first + BLOCK_ROWS) * inputDim);
-    latents.set(new NativeModel(module, handle(), config).latents(openItems(block, inputDim)), first * d);
+    try {
+      latents.set(new NativeModel(module, handle(), config).latents(openItems(block, inputDim)), first * d);
+    } catch (error) {
+      throw inWhole(error, (row) => fittedRows[first + row]!);
+    }
     await nextTurn();
     stop.check();
   }

@@ -5,13 +5,16 @@ import { isSame } from "../base/file-values.ts";
 import { show } from "../base/option-reader.ts";
 import { call, option, worded } from "../base/wording.ts";
 import { counted, percent } from "../base/words.ts";
+import type { ItemId } from "../ids/item-id.ts";
 import { countRows, isSource } from "../items/embedding-source.ts";
 import { type Matrix, readItemRows, readSourceRows } from "../items/item-rows.ts";
+import { inWhole } from "../items/items.ts";
 import { sampleRows } from "../items/sample.ts";
 import { readFrom } from "../model-file/source.ts";
 import { MODEL_OPTION_NAMES, resolveModelConfig } from "../options/model-config.ts";
 import { suggestRetraining } from "../options/suggest-retraining.ts";
 import { isRecipe, TRAIN_OPTION_NAMES } from "../options/train-config.ts";
+import { Stop } from "../runtime/jobs.ts";
 import type {
   EmbeddingSource,
   FitOptions,
@@ -82,14 +85,28 @@ export async function beginRetraining<Model extends Trainable>(
       model = changing;
     }
     const ofTraining = Object.entries(given).filter(([name]) => TRAIN_OPTION_NAMES.includes(name));
+    if (options.resume) {
+      await requireOrigin(options.resume, model.fingerprint);
+      return { model, train: Object.fromEntries(ofTraining) }; // the checkpoint has what was chosen
+    }
     const rows = countRows(items, model.config.inputDim);
     const newKind = await newKindOf(model, items, rows, options);
     const chosen = { ...suggestRetraining(rows, model.config, newKind), ...Object.fromEntries(ofTraining) };
-    return { model, train: chosen, ...(newKind > 0 && { reasons: [reasonOf(newKind, chosen)] }) };
+    return { model, train: chosen, ...(newKind > 0 && { reasons: [reasonOf(newKind, chosen, model.config)] }) };
   } catch (error) {
     model.dispose();
     throw error;
   }
+}
+
+/** @throws InvalidInputError if the checkpoint's training started from another trained model */
+async function requireOrigin(resume: Uint8Array, now: string): Promise<void> {
+  const { originOf } = await import("../model-file/checkpoint.ts");
+  const from = await originOf(resume);
+  if (from === undefined || from === now) return;
+  throw invalid(
+    "CHECKPOINT_MISMATCH",
+  )`${call("resume")}the checkpoint's training started from model ${from}, but ${option("from")} is now model ${now}${{ hint: worded`give the same model, or start again without ${option("resume")}` }}`;
 }
 
 /** Items of either kind that are looked at, at most. */
@@ -105,23 +122,35 @@ async function newKindOf(
   model: Trainable,
   items: Items | EmbeddingSource,
   rows: number,
-  { itemIds, published }: TrainOptions,
+  { itemIds, published, signal }: TrainOptions,
 ): Promise<number> {
   // What else is wrong with them, `train` says.
-  if (!Array.isArray(itemIds) || itemIds.length !== rows || !Array.isArray(published?.itemIds)) return 0;
-  const ids = new Set(published.itemIds);
+  if (!isList(itemIds) || itemIds.length !== rows || !isList(published?.itemIds)) return 0;
+  if (!model.initialized || model.part !== "full") return 0;
+  const ids = new Set(Array.from(published.itemIds));
   const [known, added]: [number[], number[]] = [[], []];
-  for (const [row, itemId] of itemIds.entries()) (ids.has(itemId) ? known : added).push(row);
+  for (let row = 0; row < rows; row++) (ids.has(itemIds[row]!) ? known : added).push(row);
   if (known.length === 0 || added.length === 0) return 0;
-  const open = isSource(items) ? readSourceRows : readItemRows;
-  const all = open(items as Items & EmbeddingSource, rows, "RQVAE.fit", model.config.inputDim);
-  const errors = async (of: number[]) =>
-    errorsOf(model, await all.take(sampleRows(of.length, LOOKED_AT).map((i) => of[i]!)));
+  const dim = model.config.inputDim;
+  const all = isSource(items)
+    ? readSourceRows(items, rows, "RQVAE.fit", dim, new Stop(signal))
+    : readItemRows(items, rows, "RQVAE.fit", dim);
+  const errors = async (of: number[]) => {
+    const chosen = sampleRows(of.length, LOOKED_AT).map((i) => of[i]!);
+    const taken = await all.take(chosen);
+    try {
+      return errorsOf(model, taken);
+    } catch (error) {
+      throw inWhole(error, (row) => chosen[row]!);
+    }
+  };
   const [before, now] = [await errors(known), await errors(added)];
   const common = now.mean.reduce((sum, error, j) => sum + (error - before.mean[j]!) ** 2, 0) / now.square;
   const isNew = now.square > GREATER * before.square || (common > COMMON && common * now.rows > BEYOND_CHANCE);
   return isNew ? added.length : 0;
 }
+
+const isList = (value: unknown): value is ArrayLike<ItemId> => Array.isArray(value) || ArrayBuffer.isView(value);
 
 /** The mean of x - decode(encode(x)) over the items, and of its squared length. */
 function errorsOf(model: Trainable, items: Matrix) {
@@ -137,8 +166,17 @@ function errorsOf(model: Trainable, items: Matrix) {
   return { rows, mean, square };
 }
 
-const reasonOf = (count: number, { newItemRepeats = 1, freedShare = 0 }: TrainOptions): string =>
-  `${counted(count, "new item")} of a new kind: trained ${counted(newItemRepeats, "time")} an epoch, with first codes that up to ${percent(freedShare)} of the known items had`;
+function reasonOf(count: number, options: TrainOptions, { codebookSimVq }: ModelConfig): string {
+  const { stability, newItemRepeats = 1, freedShare = 0 } = options;
+  // Without held IDs no item is new; SimVQ's codes cannot be set.
+  const does = [
+    ...(stability && newItemRepeats > 1 ? [`trained ${newItemRepeats} times an epoch`] : []),
+    ...(stability && freedShare > 0 && !codebookSimVq
+      ? [`with first codes that up to ${percent(freedShare)} of the known items had`]
+      : []),
+  ];
+  return [`${counted(count, "new item")} of a new kind`, ...(does.length > 0 ? [does.join(", ")] : [])].join(": ");
+}
 
 const defined = (options: object) =>
   Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));

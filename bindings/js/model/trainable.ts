@@ -12,6 +12,9 @@ import type { Measurable } from "./measure-spectrum.ts";
 /** What `fit` needs of the model that it makes. */
 export interface Trainable extends Measurable {
   readonly history: TrainHistory | undefined;
+  readonly initialized: boolean;
+  readonly part: "full" | "encoder";
+  readonly fingerprint: string;
   reconstruct(items: Items): Float32Array;
   train(items: Items | EmbeddingSource, options: TrainOptions): Promise<TrainHistory>;
 }

@@ -88,7 +88,57 @@ describe("items of a new kind", () => {
       using alone = await RQVAE.create(old.config);
       await alone.train(shifted, { resume });
       expect(alone.save()).toEqual(whole.save());
+      // What was chosen because of the published IDs is in the checkpoint, as they are.
+      using unpublished = await RQVAE.fit(shifted, { from: old, resume });
+      expect(unpublished.save()).toEqual(whole.save());
     }
+    const resume = whole.saveCheckpoint();
+    await expect(RQVAE.fit(shifted, { ...given, epochs: 3, resume })).rejects.toThrow("epochs 20, but now it is 3");
+    using other = await RQVAE.fit(first, { ...options, seed: 4 });
+    await expect(RQVAE.fit(shifted, { from: other, resume })).rejects.toThrow(
+      `the checkpoint's training started from model ${old.fingerprint}, but from is now model ${other.fingerprint}`,
+    );
+  });
+
+  it("are told by item IDs in typed arrays too", async () => {
+    const numbers = Int32Array.from({ length: KNOWN + ADDED }, (_, i) => i);
+    const short = { from: old, epochs: 2 };
+    const join = (itemIds: readonly number[], before: readonly number[]) =>
+      RQVAE.fit(shifted, { ...short, itemIds, published: { itemIds: before, ids } });
+    using typed = await join(numbers as never, numbers.subarray(0, KNOWN) as never);
+    using plain = await join([...numbers], [...numbers.subarray(0, KNOWN)]);
+    expect(trained(plain)).toMatchObject({ newItemRepeats: 2 });
+    expect(typed.save()).toEqual(plain.save());
+  });
+
+  it("are named by their row if they are too large, wherever that comes out", async () => {
+    const data = shifted.data.map((x, i) => (i === (KNOWN + 7) * DIM ? 3e38 : x));
+    const items = { ...shifted, data };
+    const refused = { code: "ITEM_TOO_LARGE", row: KNOWN + 7 };
+    await expect(RQVAE.fit(items, { from: old, ...known() })).rejects.toMatchObject(refused);
+    using model = await RQVAE.load(old.save());
+    const given = { ...known(), epochs: 1, stability: 1, freedShare: 1 };
+    await expect(model.train(items, given)).rejects.toMatchObject(refused);
+    expect(model.save()).toEqual(old.save());
+  });
+
+  it("are looked for in no model that cannot tell, so that the error is the one of the training", async () => {
+    const encoder = old.save({ part: "encoder" });
+    const failing = (from: typeof old | Uint8Array) => expect(RQVAE.fit(shifted, { from, ...known() })).rejects;
+    await failing(encoder as Uint8Array).toThrow(/^train: this model was loaded from its encoder part/);
+    using untrained = await RQVAE.create(old.config);
+    await failing(untrained).toThrow("published are IDs of a model that is trained further, but this one is new");
+  });
+
+  it("are looked for no longer once the call is aborted", async () => {
+    const controller = new AbortController();
+    const reason = new Error("enough");
+    const read = () => {
+      controller.abort(reason);
+      return new Promise<Float32Array>(() => {});
+    };
+    const source = { rows: KNOWN + ADDED, dim: DIM, read };
+    await expect(RQVAE.fit(source, { from: old, ...known(), signal: controller.signal })).rejects.toBe(reason);
   });
 });
 
