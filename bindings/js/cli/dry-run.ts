@@ -86,6 +86,7 @@ export async function tellPlan(plan: Plan, asJson: boolean): Promise<void> {
       items: { file: nameOfInput(place.itemsPath), rows: place.items.rows, dim: place.items.dim },
       columns: place.columns ?? null,
       configuration: { model: config, train: resolveTrainConfig(plan.trainOptions, config) },
+      reasons: plan.reasons,
       choices: choices.map(({ name, value, by, reason }) => ({ name, value, by, reason: reason ?? null })),
       outputs: Object.fromEntries(written.map(({ what, ...rest }) => [what, rest])),
       expected: expected ?? null,
@@ -125,7 +126,7 @@ function choose({ place, model, trainOptions, reasons, given, preset }: Plan): C
 }
 
 function textOf(
-  { place, model, preset, outputs }: Plan,
+  { place, model, preset, reasons, outputs }: Plan,
   choices: readonly Choice[],
   written: readonly { what: string; file: string; exists: boolean }[],
   expected: Expected | undefined,
@@ -154,6 +155,7 @@ function textOf(
     ...group("you", "Options that you gave"),
     ...group("the preset", `Options of --preset ${preset}`),
     ...group("the items", `Options chosen ${model.initialized ? "to train the model further" : "from the items"}`),
+    ...(model.initialized ? reasons.flatMap((reason) => indented(reason, "    ")) : []),
     ...choices.flatMap(({ flag, reason }) =>
       reason === undefined ? [] : indented(`${flag.split(" ")[0]}: ${reason}`, "    "),
     ),

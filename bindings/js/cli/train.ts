@@ -565,7 +565,12 @@ async function resume(
     model.dispose();
     throw error;
   }
-  return { model, trainOptions: { ...given.train, resume: bytes }, reasons: [] };
+  const { itemIds, published } = origin; // must be those of the checkpoint
+  return {
+    model,
+    trainOptions: { ...given.train, ...(published && { itemIds, published }), resume: bytes },
+    reasons: [],
+  };
 }
 
 /** An error of the library as one about the command line or about a file. */

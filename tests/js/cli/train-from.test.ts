@@ -109,11 +109,39 @@ it("says that new items are of a new kind, and what that changes", () => {
   const plan = rqvae(...args, "--dry-run", "-o", "june.safetensors");
   expect(plan.stdout).toMatch(/--new-item-repeats 2/);
   expect(plan.stdout).toMatch(/--freed-share 0.036/);
+  expect(plan.stdout.replace(/\s+/g, " ")).toContain(said);
+  expect(JSON.parse(rqvae(...args, "--dry-run", "--json", "-o", "june.safetensors").stdout).reasons).toEqual([said]);
   const told = rqvae(...args, "-o", "june.safetensors");
   expect(told).toMatchObject({ status: 0 });
   expect(told.stderr.replace(/\s+/g, " ")).toContain(`${said}.`);
   const json = rqvae(...args, "-o", "again.safetensors", "--json", "-q");
   expect(JSON.parse(json.stdout).reasons).toEqual([said]);
+
+  const reasons = (...more: string[]) =>
+    JSON.parse(rqvae(...args, "-o", "more.safetensors", "--json", "--force", "-q", "--epochs", "1", ...more).stdout)
+      .reasons;
+  const [kind, repeats] = said.split(/[:,] /);
+  expect(reasons("--freed-share", "0")).toEqual([`${kind}: ${repeats}`]);
+  expect(reasons("--freed-share", "0", "--new-item-repeats", "1")).toEqual([kind]);
+  expect(reasons("--stability", "0")).toEqual([kind]);
+});
+
+it("resumes with the published IDs of the checkpoint only", async () => {
+  const args = ["train", "items.npy", "--item-ids", "may.txt", "--from", "may.safetensors", ...further];
+  const saving = ["--checkpoint", "run.checkpoint", "--resume", "-o", "june.safetensors"];
+  const data = new Float32Array(npy().slice(-4 * rows * dim).buffer);
+  const itemIds = names.split("\n");
+  using may = await RQVAE.load(readBytes("may.safetensors"));
+  const published = { itemIds, ids: may.encode({ data, rows, dim }) };
+  using june = await RQVAE.fit({ data, rows, dim }, { from: may, itemIds, published, epochs: 4, stability: 1 });
+  write("run.checkpoint", june.saveCheckpoint());
+  const lines = read("may.ids.csv").trim().split("\n");
+  write("fewer.ids.csv", lines.slice(0, -1).join("\n"));
+  const refused = rqvae(...args, "--published", "fewer.ids.csv", ...saving);
+  expectError(refused, 1, "the checkpoint was made with other --published IDs");
+  expect(readBytes("run.checkpoint")).toEqual(Buffer.from(june.saveCheckpoint()));
+  expect(rqvae(...args, "--published", "may.ids.csv", ...saving, "-q")).toMatchObject({ status: 0 });
+  expect(readBytes("june.safetensors")).toEqual(Buffer.from(june.save()));
 });
 
 it("refuses what does not go together, by name", () => {
