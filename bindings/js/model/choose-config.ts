@@ -60,7 +60,8 @@ function requireFitOptions(options: FitOptions): void {
   checkOptionNames(options, "RQVAE.fit", [
     ...MODEL_OPTION_NAMES,
     ...TRAIN_OPTION_NAMES,
-    ...["model", "train", "reasons", "from"],
+    ...(["model", "train", "reasons"] as const).filter((part) => isRecipe(options) || options[part] === undefined),
+    "from",
   ]);
   checkCheckpointOptions(new OptionReader(options, "RQVAE.fit"));
 }

@@ -30,7 +30,7 @@ interface Model {
  *
  * @param held The codes that the items hold, rows x L, see `publishedCodes`.
  * @param initialize Initialises a model by rows.
- * @returns what sets the codes, and lets go of the IDs that they were part of, in `held`
+ * @returns what sets the codes, and lets go of the IDs that they were part of, in `held`; it returns what sets the codes back
  */
 export async function freeCodes(
   { module, config, handle }: Model,
@@ -38,7 +38,7 @@ export async function freeCodes(
   held: Uint32Array,
   share: number,
   { stop, initialize }: { stop: Stop; initialize(model: Handle, rows: JobRows): Promise<void> },
-): Promise<() => void> {
+): Promise<() => () => void> {
   const { codebookSize, inputDim, latentDim: d, nQuantizationLayers: levels, codebookSimVq, seed } = config;
   const rows = held.length / levels;
   const firsts = Array.from({ length: rows }, (_, row) => held[row * levels]!);
@@ -47,7 +47,7 @@ export async function freeCodes(
   for (const code of firsts) if (code !== NONE) uses[code]!++;
   const chosen = leastUsed(uses, Math.round((uses.length * added.length) / rows), share * (rows - added.length));
   const most = Math.min(chosen.length, added.length, FITTED);
-  if (most === 0 || codebookSimVq) return () => {}; // SimVQ's codes are products of one matrix
+  if (most === 0 || codebookSimVq) return () => () => {}; // SimVQ's codes are products of one matrix
   const codes = chosen.slice(0, most);
 
   const all = isSource(items)
@@ -84,19 +84,27 @@ export async function freeCodes(
   }
 
   return () => {
-    const vectors = tensor(module, handle(), "embedding.weight")!;
-    const [sizes, sums] = ["cluster_size", "embed_avg"].map((name) => tensor(module, handle(), name));
+    const first = (name: string) => tensor(module, handle(), name);
+    const before = CHANGED.map((name) => first(name)?.slice());
+    const [vectors, sizes, sums] = CHANGED.map(first);
     for (const [i, code] of codes.entries()) {
       const centre = centres.subarray(i * d, (i + 1) * d);
-      vectors.set(centre, code * d);
+      vectors!.set(centre, code * d);
       if (sizes) sizes[code] = 1; // of `codebookUpdate: "ema"`
       sums?.set(centre, code * d);
     }
     module.tensorsChanged(handle(), true);
     const freed = new Set(codes);
     for (let row = 0; row < rows; row++) if (freed.has(held[row * levels]!)) held[row * levels] = NONE;
+    return () => {
+      for (const [i, name] of CHANGED.entries()) if (before[i]) first(name)!.set(before[i]);
+      module.tensorsChanged(handle(), true);
+    };
   };
 }
+
+/** Tensors of a level that depend on its codes. */
+const CHANGED = ["embedding.weight", "cluster_size", "embed_avg"] as const;
 
 /** The codes with the fewest uses, at most `count` and never all, as long as they have at most `limit` uses together. */
 function leastUsed(uses: readonly number[], count: number, limit: number): number[] {

@@ -1,6 +1,6 @@
 /** A training job of the core and its reports: events, records, warnings, and the history at the end. Internal. */
 
-import { invalid } from "../base/errors.ts";
+import { DivergedError, invalid } from "../base/errors.ts";
 import { OptionReader, validateJobOptions } from "../base/option-reader.ts";
 import { VERSION } from "../base/version.ts";
 import { call, option, toText, type Wording, worded } from "../base/wording.ts";
@@ -184,10 +184,9 @@ export async function trainModel(
     if (!resumed) model.forget();
     const run = new Training(module, handle, model.config, rows, config, { profile, columnNames });
     if (resumed) run.restore(resumed.state);
-    else if (held && holds) {
-      if (free) free();
-      run.hold(held);
-    }
+    const unfree = free && free();
+    const start = unfree && model.fingerprint();
+    if (!resumed && held && holds) run.hold(held);
     model.forget();
     const { hashes } = rows;
     const record = (history: TrainHistory) =>
@@ -202,7 +201,7 @@ export async function trainModel(
         run.checkpoint({ ...data, every: hashes.save() }, { ...origin, ...(published && { published }) }),
     });
     let due = performance.now();
-    await run.run(rows, {
+    const running = run.run(rows, {
       report: onProgress && (() => onProgress(run.event())),
       epoch:
         snapshots &&
@@ -218,6 +217,11 @@ export async function trainModel(
           await checkpoint.write(model.saveCheckpoint());
           due = performance.now();
         }),
+    });
+    await running.catch((error) => {
+      // The core went back to the start, which has freed codes.
+      if (unfree && error instanceof DivergedError && model.fingerprint() === start) unfree();
+      throw error;
     });
     const last = run.event(true);
     const history = run.history();

@@ -201,6 +201,20 @@ describe("freed codes", () => {
     expect(chosen.size).toBeLessThan(held.size);
   });
 
+  it.each(["gradient", "ema"] as const)(
+    "are set back if training diverges at its start (%s)",
+    async (codebookUpdate) => {
+      using begun = await RQVAE.fit(first, { ...options, codebookUpdate });
+      using model = await RQVAE.load(begun.save());
+      const given = { itemIds: names(KNOWN + ADDED), published: { itemIds: names(KNOWN), ids: begun.encode(first) } };
+      const wild = { ...given, epochs: 5, stability: 1, freedShare: 1, learningRate: 1e30 };
+      await expect(model.train(shifted, wild)).rejects.toThrow("went back to those it began with");
+      expect(model.fingerprint).toBe(begun.fingerprint);
+      expect(readTensors(model.save())).toEqual(readTensors(begun.save()));
+      expect(model.encode(first).codes).toEqual(given.published.ids.codes);
+    },
+  );
+
   it("are none for SimVQ, whose codes are products of one matrix", async () => {
     using sim = await RQVAE.fit(first, { ...options, codebookSimVq: true });
     const given = { itemIds: names(KNOWN + ADDED), published: { itemIds: names(KNOWN), ids: sim.encode(first) } };

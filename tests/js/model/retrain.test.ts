@@ -171,6 +171,15 @@ describe("fit with from", () => {
     await expect(RQVAE.fit(now, { from: old, ...other })).rejects.toThrow(message);
   });
 
+  it("takes a whole recipe, and refuses half of one", async () => {
+    using model = await RQVAE.fit(now, { from: old, model: { inputDim: DIM }, train: short });
+    using same = await RQVAE.fit(now, { from: old, ...short });
+    expect(model.save()).toEqual(same.save());
+    for (const [name, half] of Object.entries({ train: { train: short }, model: { model: { inputDim: DIM } } })) {
+      await expect(RQVAE.fit(now, { from: old, ...half } as object)).rejects.toThrow(`unknown option "${name}"`);
+    }
+  });
+
   it("refuses what cannot be joined", async () => {
     const failing = (given: object) => expect(RQVAE.fit(now, { from: old, ...known(), ...short, ...given })).rejects;
     await failing({ itemIds: undefined }).toThrow("published is joined with the items by their IDs: give itemIds too");
