@@ -35,7 +35,7 @@ export async function behaviourField(
       "EMPTY",
     )`${{ argument: "histories" }}: nobody chose two different items, so that they say nothing about any`;
   }
-  const open: OpenField = openField({ data, rows, dim }, BEHAVIOUR);
+  const open: OpenField = openField({ data, rows, dim }, `${BEHAVIOUR}.vectors`);
   const place = Int32Array.from({ length: rows }, (_, row) => (known[row] ? row : -1));
   return { known, part: (weight) => ({ name: BEHAVIOUR, weight, open, rows: place, extra: 0, text: "" }) };
 }

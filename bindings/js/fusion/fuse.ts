@@ -223,7 +223,7 @@ async function joinAll(
       )`${{ argument: `${name}.weight` }}: ${{ argument: "like" }} fuses with the weights of then${{ hint: "leave it out" }}`;
     }
     const matrix = isSource(vectors) ? await readWhole(vectors, `${name}.vectors`, signal) : vectors;
-    const open = openField(matrix, name, like?.fields.find((known) => known.name === name)?.dim);
+    const open = openField(matrix, `${name}.vectors`, like?.fields.find((known) => known.name === name)?.dim);
     const source = { name, rows: open.rows, itemIds };
     const join = joinItems(left ?? source, source, "vector");
     // A first field that is the catalogue is joined with itself, and a join by item ID is told by the counts.

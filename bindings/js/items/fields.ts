@@ -5,7 +5,7 @@
 
 import { invalid } from "../base/errors.ts";
 import { fields, is, list, optional, type Shape, whole } from "../base/json-shape.ts";
-import { isList, requireThat } from "../base/option-reader.ts";
+import { isList, requireThat, show } from "../base/option-reader.ts";
 import { worded } from "../base/wording.ts";
 import { counted } from "../base/words.ts";
 import type { ItemMatrix, Items } from "../types.ts";
@@ -73,13 +73,18 @@ export interface OpenField {
  * @param dimIfNone The numbers of a vector where all rows are null. Default: then there must be one.
  * @throws InvalidInputError that names the field
  */
-export function openField(vectors: FieldVectors, name: string, dimIfNone?: number): OpenField {
+export function openField(vectors: FieldVectors, argument: string, dimIfNone?: number): OpenField {
   const places: number[] = [];
   const isTable = isList(vectors) && typedArrayName(vectors) === undefined;
-  const argument = `${name}.vectors`;
   const rows = isTable ? vectors.length : (vectors as ItemMatrix | undefined)?.rows;
   const isMatrix = typeof vectors === "object" && vectors !== null && !ArrayBuffer.isView(vectors);
-  requireThat(isTable || isMatrix, argument, "{ data, rows, dim } or an array of rows", vectors);
+  const form = "{ data, rows, dim } or an array of rows";
+  if (ArrayBuffer.isView(vectors) || (isTable && typeof vectors[0] === "number")) {
+    throw invalid(
+      "ITEMS_FORM",
+    )`${{ argument }} must be ${form}, received ${show(vectors)}${{ hint: `pass [${argument}] for one vector` }}`;
+  }
+  requireThat(isTable || isMatrix, argument, form, vectors);
   if (isTable) for (let row = 0; row < rows!; row++) if (!isMissing(vectors[row])) places.push(row);
   const given = (isTable ? places.map((row) => vectors[row]) : vectors) as Items;
   if (isTable && places.length === 0) {

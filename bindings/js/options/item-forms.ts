@@ -56,8 +56,11 @@ export function adviseItems(value: unknown, name: string): string | undefined {
   if (typeof given[Symbol.asyncIterator as never] === "function") {
     return "received an async iterable: only encodeStream takes batches as they come; collect them in an array first";
   }
+  if (typeof given.read === "function") {
+    return `received a source of vectors: encodeAsync, encodeStream, train and fit read it, others take await ${name}.read(0, ${name}.rows)`;
+  }
   const isField = (part: unknown) => isItems(part) && (!Array.isArray(part) || typeof part[0] === "object");
-  if (typeof given.read !== "function" && Object.values(given).some(isField)) {
+  if (Object.values(given).some(isField)) {
     return `received several vectors per item: make one of them, const items = await fuse([{ name, vectors }, …]), from "rqvae/fusion"`;
   }
   const field = vectorField(given);

@@ -293,6 +293,12 @@ describe("a model that is fitted to fields", () => {
       /row 1 has no vector in any field/,
     );
     expect(items({ title: [[1, 2, 3, 4, 5, 6], null] })).toThrow(/row 1 has no vector in any field/);
+    const one = [1, 2, 3, 4, 5, 6];
+    for (const vector of [one, Float32Array.from(one)]) {
+      expect(items({ title: vector })).toThrow(
+        /^items.title must be .* or an array of rows, received .*: pass \[items.title\] for one vector$/,
+      );
+    }
     const others = await fuse([
       { name: "title", vectors: table(title).slice(9) },
       { name: "image", vectors: table(image).slice(9) },

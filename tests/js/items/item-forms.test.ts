@@ -1,4 +1,5 @@
 import { assessIds, type Items, RQVAE, residualKMeans } from "rqvae";
+import { RQVAEWorker } from "rqvae/worker";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const rows = Array.from({ length: 40 }, (_, i) => Array.from({ length: 6 }, (_, j) => Math.sin(i * (j + 1.3))));
@@ -78,6 +79,16 @@ describe("what is no items says what to pass", () => {
   });
 
   const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+
+  it("a source where only vectors in memory are taken, in a worker too", async () => {
+    const source = { rows: 40, dim: 6, read: () => Float32Array.from(flat) } as never;
+    const said = "received a source of vectors: encodeAsync, encodeStream, train and fit read it";
+    expect(() => model.encode(source)).toThrow(said);
+    await using worker = await RQVAEWorker.load(model.save());
+    await expect(worker.encode(source)).rejects.toMatchObject({ code: "ITEMS_FORM" });
+    await expect(worker.encode(source)).rejects.toThrow(said);
+    expect((await worker.encodeAsync(source)).length).toBe(40);
+  });
 
   it("IDs that are none", async () => {
     const messageOf = (ids: unknown) => assessIds(ids as never).catch((error: Error) => error.message);
