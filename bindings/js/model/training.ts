@@ -184,7 +184,7 @@ export async function trainModel(
     if (!resumed) model.forget();
     const run = new Training(module, handle, model.config, rows, config, { profile, columnNames });
     if (resumed) run.restore(resumed.state);
-    const unfree = free && free();
+    const unfree = free ? free() : undefined;
     const start = unfree && model.fingerprint();
     if (!resumed && held && holds) run.hold(held);
     model.forget();
