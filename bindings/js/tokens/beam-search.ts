@@ -233,7 +233,7 @@ async function* search<State>(
       items: found.ranked().map((item) => ({ ...item, codes: [...item.codes] })),
     };
     signal?.throwIfAborted();
-    requireUnchanged();
+    if (beams.length > 0) requireUnchanged(); // else the search is over: whoever counts what was found as seen may do so
   }
 }
 

@@ -350,6 +350,18 @@ test("refuses an index that changes in the meantime", async () => {
   await expect(search).rejects.toMatchObject({ code: "INDEX_CHANGED", message: expect.stringMatching(/has changed/) });
 });
 
+test("a filter may change once the last step was told, and not before", async () => {
+  const run = async (depth: number) => {
+    const changing = await index.filter(["sock", "hat", "boot"]);
+    for await (const told of beamSearchSteps({ index, filter: changing, vocabulary, step })) {
+      if (told.depth === (depth || told.levels)) changing.remove(["hat"]);
+    }
+    return changing.size;
+  };
+  expect(await run(0)).toBe(2);
+  await expect(run(1)).rejects.toMatchObject({ code: "INDEX_CHANGED", argument: "filter" });
+});
+
 test.each(["filter", "index"] as const)("refuses a filter, given as %s, that changes in the meantime", async (name) => {
   const changing = await index.filter(["sock", "hat", "boot"]);
   const search = beamSearch({
