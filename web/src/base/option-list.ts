@@ -28,7 +28,7 @@ export function textOf(value: unknown): string {
 }
 
 /** Of a training that goes on from an earlier model, which the page has no place for. */
-const OF_RETRAINING: readonly string[] = ["stability"];
+const OF_RETRAINING: readonly string[] = ["stability", "newItemRepeats", "freedShare"];
 
 /** Every option. */
 export const optionFields = formFields(OPTIONS.filter(({ name }) => !OF_RETRAINING.includes(name)));
