@@ -79,7 +79,7 @@ describe("a worker", () => {
     const error = await worker.train(source as EmbeddingSource).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(InvalidInputError);
     expect((error as Error).message).toMatch(message);
-    await expect(worker.encode(sourceOf(items) as never)).rejects.toThrow(/cannot be sent to the worker/);
+    await expect(worker.encode(sourceOf(items) as never)).rejects.toThrow(/received a source of vectors: encodeAsync/);
   });
 
   it("hears an abort, and a termination ends a call that waits for rows", async () => {
