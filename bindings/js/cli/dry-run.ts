@@ -101,7 +101,7 @@ export async function tellPlan(plan: Plan, asJson: boolean): Promise<void> {
 function choose({ place, model, trainOptions, reasons, given, preset }: Plan): Choice[] {
   const { rows, dim } = place.items;
   const recipe = model.initialized
-    ? { model: {}, train: suggestRetraining(rows, model.config, reasons.length) }
+    ? { model: {}, train: suggestRetraining(rows, model.config, reasons.length) } // for its names: the values are those of trainOptions
     : preset === undefined
       ? suggestConfig({ n: rows, inputDim: dim })
       : presets[preset]({ inputDim: dim });
