@@ -371,7 +371,13 @@ async function present(job: number, data: DataSet, result: Trained): Promise<voi
 }
 
 /** Shows a result of an earlier run as it was shown then. */
+/** Shows a kept result. A run that begins meanwhile would lose the race against it, or spoil it: it must wait. */
 async function showKept(kept: KeptContents, source: DataSource): Promise<boolean> {
+  const release = holdTraining();
+  return reopen(kept, source).finally(release);
+}
+
+async function reopen(kept: KeptContents, source: DataSource): Promise<boolean> {
   if (!(await useData(source))) return false;
   const { job } = page.state;
   const data = dataOf(page.state);

@@ -65,10 +65,9 @@ export class PageMemory {
   /** Opens what the address names: a kept result, or a sample, which is trained on if the address says so. */
   async start(): Promise<void> {
     const linked = readLink(NAMES);
-    if (linked.result && (await this.open(linked.result, linked.place, true))) {
-      this.page.results.section.scrollIntoView({ behavior: "instant" });
-      return;
-    }
+    const opened = linked.result && (await this.open(linked.result, linked.place, true));
+    if (opened === "shown") this.page.results.section.scrollIntoView({ behavior: "instant" });
+    if (opened === "shown" || opened === "begun") return;
     this.awaited = { sample: linked.data, place: linked.place };
     await this.useLinked(linked);
   }
@@ -139,21 +138,24 @@ export class PageMemory {
     if (this.kept.shownKey) void this.kept.changeSource(this.kept.shownKey, source);
   }
 
-  /** Shows a kept result. False if it is no longer there, or if its file must be chosen again. */
-  async open(key: string, place?: URLSearchParams, isFollowing = false): Promise<boolean> {
+  /**
+   * Shows a kept result. It is absent if it is no longer there, or if its file must be chosen again. One whose opening only began was
+   * replaced by what the visitor did meanwhile, or failed, and the page says so.
+   */
+  async open(key: string, place?: URLSearchParams, isFollowing = false): Promise<"shown" | "begun" | "absent"> {
     const [result, contents] = await Promise.all([this.kept.get(key), this.kept.read(key)]);
     if (!result || !contents) {
       if (!isFollowing) this.list.say("This browser no longer keeps that result.");
-      return false;
+      return "absent";
     }
     if (contents.source.kind === "absent" && isFollowing) {
       this.list.say(
         `“${result.name}” is kept without its file, which was too large. Press Open and choose ${contents.source.name} again.`,
       );
-      return false;
+      return "absent";
     }
     const source = await findSource(contents.source, (text) => this.list.say(text));
-    if (!source) return false;
+    if (!source) return "absent";
     return this.quietly(async () => {
       this.list.say("");
       const data = source.kind === "sample" ? source.key : undefined;
@@ -162,7 +164,7 @@ export class PageMemory {
       setLinked({ data, result: key, place: saved }, isFollowing ? "replace" : "push");
       if (!(await this.page.showKept(contents, source))) {
         if (this.kept.shownKey === undefined) setLinked({ data: this.sample, place: new URLSearchParams() }, "replace");
-        return false;
+        return "begun";
       }
       this.sample = data;
       this.fields = contents.fields;
@@ -171,7 +173,7 @@ export class PageMemory {
       await this.goTo(saved);
       this.write("replace");
       this.describeLink();
-      return true;
+      return "shown";
     });
   }
 
@@ -198,7 +200,7 @@ export class PageMemory {
       return;
     }
     if (this.page.isRunning()) return;
-    if (linked.result && (await this.open(linked.result, linked.place, true))) return;
+    if (linked.result && (await this.open(linked.result, linked.place, true)) !== "absent") return;
     readLink(NAMES);
     this.awaited = { sample: linked.data, place: linked.place };
     await this.useLinked(linked);
