@@ -1,5 +1,5 @@
 import type { ModelConfig, TrainOptions } from "../types.ts";
-import { suggestConfig } from "./suggest-config.ts";
+import { steadyTraining } from "./suggest-config.ts";
 
 /**
  * Options of a training of n items that starts from the model of an earlier version of the catalogue (`RQVAE.fit` with `from`). As
@@ -23,17 +23,17 @@ export function suggestRetraining(
   { inputDim, codebookSize, compat }: ModelConfig,
   newKind = 0,
 ): TrainOptions {
-  const { validationShare: _, validationUntil: __, ...train } = suggestConfig({ n, inputDim, codebookSize }).train;
   if (compat === "hopwise") return { stability: STABILITY };
+  const { validationShare: _, validationUntil: __, ...train } = steadyTraining({ n, inputDim, codebookSize });
   const few = n < 8 * inputDim;
   const isFine = Math.max(...codebookSize) >= FINE;
-  const epochs = Math.max(5, Math.round(train.epochs! / 4));
+  const epochs = Math.max(5, Math.round(train.epochs / 4));
   return {
     ...train,
     epochs: newKind > 0 ? 2 * epochs : epochs,
-    learningRate: train.learningRate! / (few || (isFine && newKind === 0) ? 4 : 2),
-    residualNoise: newKind > 0 && !few ? 0 : train.residualNoise! / 2,
-    separationWeight: 4 * train.separationWeight!,
+    learningRate: train.learningRate / (few || (isFine && newKind === 0) ? 4 : 2),
+    residualNoise: newKind > 0 && !few ? 0 : train.residualNoise / 2,
+    separationWeight: 4 * train.separationWeight,
     evaluateEvery: 1,
     stability: STABILITY,
     ...(newKind > 0 && { newItemRepeats: few ? 4 : 2, freedShare: Math.ceil((250 * newKind) / n) / 1000 }),

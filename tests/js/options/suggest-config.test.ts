@@ -42,8 +42,32 @@ describe("the choice", () => {
     expect(at(8)).toEqual([32, 512, 40]);
     expect(at(70)).toEqual([64, 512, 40]);
     expect(at(100)).toEqual([64, 512, 28]); // 6,400 items: 180,000 in all
-    expect(at(1000)).toEqual([64, 512, 10]);
-    expect(at(100_000)).toEqual([64, 512, 10]);
+    expect(at(1000)).toEqual([64, 512, 6]); // 5/8 of 10, at the faster pace
+    expect(at(100_000)).toEqual([64, 512, 6]);
+  });
+
+  it("takes larger steps where many items share a code, by the dimension", () => {
+    const pace = (n: number, inputDim: number, codebookSize = 16) => {
+      const { train } = suggestConfig({ n, inputDim, codebookSize });
+      return [train.epochs, train.batchSize, train.learningRate, train.codebookLearningRateScale, train.warmup];
+    };
+    expect(pace(8191, 64)).toEqual([22, 256, 2e-3, 10, 0.05]);
+    expect(pace(8192, 64)).toEqual([14, 384, 6e-3, 12, 0.2]);
+    expect(pace(8192, 64, 256)).toEqual([14, 384, 6e-3, 12, 0.2]);
+    expect(pace(8192, 64, 257)).toEqual([22, 384, 2e-3, 10, 0.05]);
+    expect(pace(8192, 200)).toEqual([18, 384, 3e-3, 12, 0.2]);
+    expect(pace(8192, 300)).toEqual([22, 384, 2e-3, 10, 0.05]);
+    // With few items per dimension, the batches are smaller instead.
+    expect(pace(768, 100, 32)).toEqual([16, 64, 2e-3, 15, 0.05]);
+    expect(pace(768, 100, 33)).toEqual([25, 128, 2e-3, 10, 0.05]);
+    expect(pace(800, 100, 32)).toEqual([40, 128, 2e-3, 10, 0.05]);
+  });
+
+  it("pulls apart what shares an ID with the more weight the more IDs there are, and the less time", () => {
+    const weight = (n: number, codebookSize: number) =>
+      suggestConfig({ n, inputDim: 64, codebookSize }).train.separationWeight;
+    expect([weight(2000, 32), weight(6000, 64), weight(6000, 256)]).toEqual([2, 4, 10]);
+    expect([weight(1e5, 64), weight(8192, 256)]).toEqual([3.2, 16]);
   });
 
   it("takes noise by items per dimension and items per code", () => {
@@ -62,10 +86,10 @@ describe("the choice", () => {
   });
 
   it("hardly moves what cannot be validated", () => {
-    expect([1, 19, 20, 1e6].map((n) => suggest(n).train.learningRate)).toEqual([1e-5, 1e-5, 2e-3, 2e-3]);
+    expect([1, 19, 20, 1e6].map((n) => suggest(n).train.learningRate)).toEqual([1e-5, 1e-5, 2e-3, 6e-3]);
   });
 
-  it("has a latent no wider than the items, batches by their number, evaluations a dozen times", () => {
+  it("has a latent no wider than the items, batches by their number, evaluations six to twelve times", () => {
     expect(suggest(1000, 5).model.latentDim).toBe(5);
     const batch = (n: number) => suggest(n).train.batchSize;
     expect([1, 2047, 2048, 8191, 8192, 16_383, 16_384, 1e7].map(batch)).toEqual([
