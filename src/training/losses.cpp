@@ -20,7 +20,7 @@ struct Cosine {
   double y_norm;
   double x_norm;
 };
-Cosine CosineOf(const Matrix& y, const Matrix& x, Index i) {
+Cosine CosineOf(const ConstMatrixRef& y, const ConstMatrixRef& x, Index i) {
   const RowProducts products = ProductsInDouble(x.row(i).data(), y.row(i).data(), y.cols());
   const double y_norm = std::max(std::sqrt(products.yy), kCosineEpsilon);
   const double x_norm = std::max(std::sqrt(products.xx), kCosineEpsilon);
@@ -36,7 +36,8 @@ void RowLosses::Resize(Index n, Index levels) {
   embedding_norm.resize(CheckedSize(n, levels));
 }
 
-void ReconstructionForward(const ModelConfig& config, const Matrix& y, const Matrix& x, Range rows, RowLosses& losses) {
+void MeasureReconstruction(const ModelConfig& config, const ConstMatrixRef& y, const ConstMatrixRef& x, Range rows,
+                           RowLosses& losses) {
   for (Index i = rows.first; i < rows.first + rows.count; ++i) {
     const auto at = static_cast<size_t>(i);
     losses.square_error[at] = SquaredDistanceInDoubleLanes(y.row(i).data(), x.row(i).data(), y.cols()).InPairs();
@@ -44,18 +45,19 @@ void ReconstructionForward(const ModelConfig& config, const Matrix& y, const Mat
   }
 }
 
-void ReconstructionBackward(const ModelConfig& config, const Matrix& y, const Matrix& x, Range rows, Index batch_size,
-                            MatrixRef dy) {
+void Reconstruct(const ModelConfig& config, const ConstMatrixRef& y, const ConstMatrixRef& x, Range rows,
+                 Index batch_size, RowLosses& losses, MatrixRef dy) {
   const float per_item = 1.0f / static_cast<float>(batch_size);
   const auto weight = static_cast<float>(config.reconstruction_weight);
-  if (config.reconstruction == Reconstruction::kMse) {
-    const float scale = 2 * weight * (config.compat == Compat::kHopwise ? 1.0f : per_item);
-    ForEachLane([scale](F32x4 of_y, F32x4 of_x) { return scale * (of_y - of_x); },
-                dy.middleRows(rows.first, rows.count), y.middleRows(rows.first, rows.count),
-                x.middleRows(rows.first, rows.count));
-    return;
-  }
+  const float scale = 2 * weight * (config.compat == Compat::kHopwise ? 1.0f : per_item);
+  // Row by row, so that the gradient finds the row in the cache.
   for (Index i = rows.first; i < rows.first + rows.count; ++i) {
+    MeasureReconstruction(config, y, x, {i, 1}, losses);
+    if (config.reconstruction == Reconstruction::kMse) {
+      ForEachLane([scale](F32x4 of_y, F32x4 of_x) { return scale * (of_y - of_x); }, dy.middleRows(i, 1),
+                  y.middleRows(i, 1), x.middleRows(i, 1));
+      continue;
+    }
     const Cosine c = CosineOf(y, x, i);
     const auto toward = static_cast<float>(-weight * per_item / (c.y_norm * c.x_norm));
     const auto along =

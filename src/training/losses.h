@@ -48,12 +48,13 @@ struct RowLosses {
 };
 
 // rec(y, x~) of these rows, and ||y - x~||^2.  y, x: n x D.
-void ReconstructionForward(const ModelConfig& config, const Matrix& y, const Matrix& x, Range rows, RowLosses& losses);
-// d loss / dy of these rows (n x D) in a batch of `batch` items.
+void MeasureReconstruction(const ModelConfig& config, const ConstMatrixRef& y, const ConstMatrixRef& x, Range rows,
+                           RowLosses& losses);
+// The same, and d loss / dy of these rows (n x D, which may be y itself) in a batch of `batch` items.
 //   kMse:     2 w (y - x~) / batch; hopwise sums over the batch
 //   kCosine:  -w (x~ / |x~| - cos y / |y|) / (|y| batch), the second term only where |y| is not clamped
-void ReconstructionBackward(const ModelConfig& config, const Matrix& y, const Matrix& x, Range rows, Index batch_size,
-                            MatrixRef dy);
+void Reconstruct(const ModelConfig& config, const ConstMatrixRef& y, const ConstMatrixRef& x, Range rows,
+                 Index batch_size, RowLosses& losses, MatrixRef dy);
 // ||z||^2 and ||q_l|| of these rows.  z: n x d.
 void MeasureQuantization(const ResidualQuantizer& quantizer, const Matrix& z, const ResidualQuantizer::Tape& tape,
                          Range rows, RowLosses& losses);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <optional>
 #include <vector>
 
 #include "error.h"
@@ -12,8 +13,9 @@
 namespace rqvae {
 
 struct Pass {
-  Matrix target;  // x~
-  Matrix noisy;   // x~ + noise
+  std::optional<ConstMatrixRef> target;  // x~: the items as they are, or
+  Matrix scaled;
+  Matrix noisy;  // x~ + noise
   bool has_noise = false;
   Mlp::Tape encoder_tape;
   Matrix latent;
@@ -26,12 +28,14 @@ struct Pass {
   Matrix output;  // y
   RowLosses losses;
   // And back.
-  Matrix doutput;
   Matrix dquantized;
   Matrix dlatent;
 
-  const Matrix& input() const { return has_noise ? noisy : target; }
-  void Resize(const Model& model, Index n, bool backward);
+  ConstMatrixRef input() const { return has_noise ? ConstMatrixRef(noisy) : *target; }
+  // The gradient of what the decoder gives, in its place: it is not needed any more.
+  Matrix& doutput(const Model& model) { return model.head().linear() ? output : decoded; }
+  // The items must outlive the pass.
+  void Begin(const Model& model, const ConstMatrixRef& items, bool backward);
   // The parts of the forward pass, for some rows of the block; ScaleInput leaves the input without noise.
   void ScaleInput(const Model& model, const ConstMatrixRef& items, Range rows);
   void EncoderForward(const Model& model, Range rows);
@@ -39,9 +43,12 @@ struct Pass {
   void DecoderForward(const Model& model, const CodeMatrix* codes, Range rows);
 };
 
-void Pass::Resize(const Model& model, Index n, bool backward) {
+void Pass::Begin(const Model& model, const ConstMatrixRef& items, bool backward) {
   const ModelConfig& config = model.config();
-  target.resize(n, config.input_dim);
+  const Index n = items.rows();
+  const bool scales = model.scaler().learned();
+  scaled.resize(scales ? n : 0, config.input_dim);
+  target.emplace(scales ? ConstMatrixRef(scaled) : items);
   noisy.resize(has_noise ? n : 0, config.input_dim);
   model.encoder().Resize(n, backward, encoder_tape);
   latent.resize(n, config.latent_dim);
@@ -53,15 +60,16 @@ void Pass::Resize(const Model& model, Index n, bool backward) {
   output.resize(n, config.input_dim);
   losses.Resize(n, config.levels());
   if (!backward) return;
-  doutput.resize(n, config.input_dim);
   dquantized.resize(n, config.latent_dim);
   dlatent.resize(n, config.latent_dim);
 }
 
 void Pass::ScaleInput(const Model& model, const ConstMatrixRef& items, Range rows) {
-  auto own = target.middleRows(rows.first, rows.count);
-  model.scaler().Scale(model.store(), items.middleRows(rows.first, rows.count), own);
-  if (has_noise) noisy.middleRows(rows.first, rows.count) = own;
+  if (scaled.rows() > 0) {
+    model.scaler().Scale(model.store(), items.middleRows(rows.first, rows.count),
+                         scaled.middleRows(rows.first, rows.count));
+  }
+  if (has_noise) noisy.middleRows(rows.first, rows.count) = target->middleRows(rows.first, rows.count);
 }
 
 void Pass::EncoderForward(const Model& model, Range rows) {
@@ -73,7 +81,6 @@ void Pass::DecoderForward(const Model& model, const CodeMatrix* codes, Range row
   const bool linear = model.head().linear();
   model.decoder().Forward(model.store(), quantized, rows, decoder_tape, linear ? output : decoded);
   if (!linear) model.head().Forward(decoded, rows, head_tape, output);
-  ReconstructionForward(model.config(), output, target, rows, losses);
   MeasureQuantization(model.quantizer(), latent, tape, rows, losses);
 }
 
@@ -117,7 +124,7 @@ Range TrainStep::next() const {
 
 void TrainStep::Add(const ConstMatrixRef& items, const uint32_t* row_ids) {
   pass_->has_noise = model_->config().input_noise > 0 || terms_.noise != nullptr;
-  pass_->Resize(*model_, items.rows(), true);
+  pass_->Begin(*model_, items, true);
   if (planned_ < batch_size_) {
     Plan(items, row_ids);
   } else {
@@ -177,10 +184,11 @@ void TrainStep::AddGradients(const ConstMatrixRef& items, const uint32_t* row_id
       held->Choose(model.quantizer(), *terms_.training, row_ids, pass.latent, found, rows, pass.chosen);
     }
     pass.DecoderForward(model, codes, rows);
-    ReconstructionBackward(config, pass.output, pass.target, rows, batch_size_, pass.doutput);
-    model.head().Backward(pass.output, rows, pass.head_tape, pass.doutput);
+    Matrix& doutput = pass.doutput(model);
+    Reconstruct(config, pass.output, *pass.target, rows, batch_size_, pass.losses, doutput);
+    model.head().Backward(pass.output, rows, pass.head_tape, doutput);
     MatrixRef dquantized = pass.dquantized;
-    model.decoder().Backward(model.store(), pass.doutput, rows, pass.decoder_tape, &dquantized);
+    model.decoder().Backward(model.store(), doutput, rows, pass.decoder_tape, &dquantized);
     model.quantizer().Backward(pass.tape, pass.quantized, pass.dquantized, per_item, rows, pass.dlatent);
     if (terms_.separation != nullptr) {
       terms_.separation->AddGradient(model.quantizer(), row_ids, pass.latent, per_item, rows, pass.dlatent,
@@ -195,7 +203,7 @@ void TrainStep::AddGradients(const ConstMatrixRef& items, const uint32_t* row_id
   // ... then the sums over rows, each thread for its parameters.
   const Index parts = n < 2 * model.least_rows() ? 1 : Threads();
   ForParts(parts, [&](Index part) {
-    model.decoder().AddGradients(model.store(), pass.quantized, pass.doutput, pass.decoder_tape, part, parts,
+    model.decoder().AddGradients(model.store(), pass.quantized, pass.doutput(model), pass.decoder_tape, part, parts,
                                  gradients_);
     model.quantizer().AddGradients(pass.tape, pass.dquantized, per_item, part, parts, codebook_gradients_);
     model.encoder().AddGradients(model.store(), pass.input(), pass.dlatent, pass.encoder_tape, part, parts, gradients_);
@@ -244,11 +252,12 @@ Losses Evaluate(const Model& model, const ConstMatrixRef& items) {
   BatchLosses losses;
   for (Index first = 0; first < items.rows(); first += kRowBlock) {
     const ConstMatrixRef block = items.middleRows(first, std::min(kRowBlock, items.rows() - first));
-    pass.Resize(model, block.rows(), false);
+    pass.Begin(model, block, false);
     ForRanges(block.rows(), model.least_rows(), kLanes, [&](Range rows) {
       pass.ScaleInput(model, block, rows);
       pass.EncoderForward(model, rows);
       pass.DecoderForward(model, nullptr, rows);
+      MeasureReconstruction(model.config(), pass.output, *pass.target, rows, pass.losses);
     });
     ItemOutOfRange::Check(pass.latent, first);
     losses.Add(model.config(), pass.losses, pass.tape);

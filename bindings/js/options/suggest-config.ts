@@ -32,8 +32,8 @@ export interface CatalogueShape {
  * - Hidden width 256 below q = 8, else 512; 40 epochs (25 below q = 8), fewer if that would train more than 180,000 items in all, but at
  *   least 10.
  * - Pace: many items per code bear larger steps, which save up to 3/8 of the epochs (`paceOf`). Below q = 8, from 24 items per code on, batches
- *   have half the size. Else, from 8,192 items and 32 items per code on, the learning rate is 0.6 / dimension, at most 6e-3; held-out items then
- *   decide after 85% of the epochs, when it is low again.
+ *   have half the size. Else it takes 8,192 items, 32 items per code, and more than 10 epochs. The learning rate is then 0.6 / dimension, at most
+ *   6e-3, and held-out items decide after 85% of the epochs, when it is low again.
  * - Noise: what the untrained IDs leave over of other items (`residualNoise`), times 1.2 (1 + 7 K / n) q^(-1/8), limited to 0.55 to 1.25.
  *   It is strong if there is little data to learn from or few items share a code, since their residuals are smaller than those of items to
  *   come. It is never wider than the clusters.
@@ -102,7 +102,7 @@ export function steadyTraining({ n, inputDim, codebookSize, nQuantizationLayers 
   const q = n / inputDim;
   const k = meanCodes(codebookSize);
   const ids = idsOf(codebookSize, nQuantizationLayers);
-  const epochs = clamp(Math.round(MANY_ITEMS / n), 10, q < 8 ? 25 : 40);
+  const epochs = clamp(Math.round(MANY_ITEMS / n), LEAST_EPOCHS, q < 8 ? 25 : 40);
   return {
     epochs,
     batchSize: n < 2048 ? 128 : n < 8192 ? 256 : n < 16384 ? 384 : 512,
@@ -144,7 +144,7 @@ function paceOf(n: number, inputDim: number, k: number, train: Steady): Partial<
     };
   }
   const learningRate = Math.min(Math.round(6000 / inputDim) / 10_000, 3 * STEADY_RATE);
-  if (n < 8192 || n < 32 * k || learningRate <= STEADY_RATE) return {};
+  if (n < 8192 || n < 32 * k || epochs === LEAST_EPOCHS || learningRate <= STEADY_RATE) return {};
   const fewer = Math.round((0.4375 + (0.5625 * STEADY_RATE) / learningRate) * epochs);
   return {
     epochs: fewer,
@@ -163,8 +163,9 @@ const STEADY_RATE = 2e-3;
 /** Too few items to hold any out. K-means alone gives almost every item its own code, so training could only make things worse. */
 const FEW_ITEMS = 20;
 
-/** Items trained in total (items times epochs) for a large catalogue. */
+/** Items trained in total (items times epochs) for a large catalogue, but at least so many epochs. */
 const MANY_ITEMS = 180_000;
+const LEAST_EPOCHS = 10;
 
 // Anything but a number or an array is refused where the model is created.
 const meanCodes = (sizes: number | readonly number[]): number =>

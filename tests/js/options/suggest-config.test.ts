@@ -42,8 +42,8 @@ describe("the choice", () => {
     expect(at(8)).toEqual([32, 512, 40]);
     expect(at(70)).toEqual([64, 512, 40]);
     expect(at(100)).toEqual([64, 512, 28]); // 6,400 items: 180,000 in all
-    expect(at(1000)).toEqual([64, 512, 6]); // 5/8 of 10, at the faster pace
-    expect(at(100_000)).toEqual([64, 512, 6]);
+    expect(at(1000)).toEqual([64, 512, 10]);
+    expect(at(100_000)).toEqual([64, 512, 10]);
   });
 
   it("takes larger steps where many items share a code, by the dimension", () => {
@@ -55,6 +55,8 @@ describe("the choice", () => {
     expect(pace(8192, 64)).toEqual([14, 384, 6e-3, 12, 0.2]);
     expect(pace(8192, 64, 256)).toEqual([14, 384, 6e-3, 12, 0.2]);
     expect(pace(8192, 64, 257)).toEqual([22, 384, 2e-3, 10, 0.05]);
+    expect(pace(17_142, 64)).toEqual([7, 512, 6e-3, 12, 0.2]);
+    expect(pace(17_143, 64)).toEqual([10, 512, 2e-3, 10, 0.05]); // so few epochs that none can be spared
     expect(pace(8192, 200)).toEqual([18, 384, 3e-3, 12, 0.2]);
     expect(pace(8192, 300)).toEqual([22, 384, 2e-3, 10, 0.05]);
     // With few items per dimension, the batches are smaller instead.
@@ -67,7 +69,7 @@ describe("the choice", () => {
     const weight = (n: number, codebookSize: number) =>
       suggestConfig({ n, inputDim: 64, codebookSize }).train.separationWeight;
     expect([weight(2000, 32), weight(6000, 64), weight(6000, 256)]).toEqual([2, 4, 10]);
-    expect([weight(1e5, 64), weight(8192, 256)]).toEqual([3.2, 16]);
+    expect([weight(1e4, 64), weight(8192, 256)]).toEqual([4.8, 16]);
   });
 
   it("takes noise by items per dimension and items per code", () => {
@@ -86,7 +88,7 @@ describe("the choice", () => {
   });
 
   it("hardly moves what cannot be validated", () => {
-    expect([1, 19, 20, 1e6].map((n) => suggest(n).train.learningRate)).toEqual([1e-5, 1e-5, 2e-3, 6e-3]);
+    expect([1, 19, 20, 1e6].map((n) => suggest(n).train.learningRate)).toEqual([1e-5, 1e-5, 2e-3, 2e-3]);
   });
 
   it("has a latent no wider than the items, batches by their number, evaluations six to twelve times", () => {
