@@ -151,7 +151,7 @@ function paceOf(n: number, inputDim: number, k: number, train: Steady): Partial<
     learningRate,
     codebookLearningRateScale: 12,
     warmup: 0.2,
-    separationWeight: 1.6 * separationWeight,
+    separationWeight: (8 * separationWeight) / 5,
     evaluateEvery: Math.max(1, Math.round(fewer / 6)),
     validationUntil: 0.85,
   };
