@@ -91,7 +91,7 @@ TrainConfig ReadTrainConfig(const val& options) {
 
 // -- Threads
 
-// How many threads a job may use, and a call that encodes.
+// How many threads a job or another long call may use, and a single call that encodes.
 Index job_threads = 1, encode_threads = 1;
 bool may_block = true;
 
@@ -147,8 +147,8 @@ void TensorsChanged(Model& model, bool initialized) {
 
 // The result of the functions of items: the first row that is out of the model's range, or -1.
 template <typename F>
-int FirstOutOfRange(F f) {
-  const Working working(encode_threads);
+int FirstOutOfRange(F f, Index threads = encode_threads) {
+  const Working working(threads);
   try {
     f();
   } catch (const ItemOutOfRange& e) {
@@ -163,13 +163,14 @@ int Latents(const Model& model, uintptr_t items, int rows, uintptr_t latents) {
       [&] { model.Latents(ReadMatrix(items, rows, config.input_dim), WriteMatrix(latents, rows, config.latent_dim)); });
 }
 
-// margins may be 0.
-int Encode(const Model& model, uintptr_t items, int rows, uintptr_t codes, uintptr_t margins) {
+// margins may be 0. in_slices: the items are a slice of a long call's, which uses the threads of a job.
+int Encode(const Model& model, uintptr_t items, int rows, uintptr_t codes, uintptr_t margins, bool in_slices) {
   const ModelConfig& config = model.config();
   const ConstMatrixMap matrix = ReadMatrix(items, rows, config.input_dim);
   MatrixRef out(WriteMatrix(margins, rows, config.levels()));
   return FirstOutOfRange(
-      [&] { model.Encode(matrix, WriteCodes(codes, rows, config.levels()), margins == 0 ? nullptr : &out); });
+      [&] { model.Encode(matrix, WriteCodes(codes, rows, config.levels()), margins == 0 ? nullptr : &out); },
+      in_slices ? job_threads : encode_threads);
 }
 
 void Decode(const Model& model, uintptr_t codes, int rows, uintptr_t items) {

@@ -1,4 +1,4 @@
-/** Encodes a large catalogue in slices, from memory or as it is read. Internal: `RQVAE.encodeAsync`. */
+/** Encodes a large catalogue in slices, which its threads share, from memory or as it is read. Internal: `RQVAE.encodeAsync`. */
 
 import type { Ending } from "../base/ending.ts";
 import { type CodeArray, SemanticIds } from "../ids/semantic-ids.ts";
@@ -62,7 +62,7 @@ export async function encodeItems(
         take((count) => memory.copy(module, next, count, address));
       }
       const count = Math.min(SLICE_ROWS, end - next);
-      requireInRange(module.encode(model, address + 4 * dim * (next - begin), count, codesAt, 0), next, name);
+      requireInRange(module.encode(model, address + 4 * dim * (next - begin), count, codesAt, 0, true), next, name);
       codes.set(module.HEAPU32.subarray(codesAt / 4, codesAt / 4 + count * levels), next * levels);
       next += count;
       return next < rows;

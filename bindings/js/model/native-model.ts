@@ -51,7 +51,7 @@ export class NativeModel {
       const codesAt = arena.allocate(4 * size);
       const marginsAt = margins ? arena.floats(size) : 0;
       source.copy(module, first, count, address);
-      requireInRange(module.encode(this.handle, address, count, codesAt, marginsAt), first);
+      requireInRange(module.encode(this.handle, address, count, codesAt, marginsAt, false), first);
       const found = module.HEAPU32;
       for (let k = 0, at = codesAt >>> 2; k < size; k++) codes[first * levels + k] = found[at + k]!;
       margins?.set(this.#floats(marginsAt, size), first * levels);

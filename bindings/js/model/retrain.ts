@@ -91,7 +91,8 @@ export async function beginRetraining<Model extends Trainable>(
     }
     const rows = countRows(items, model.config.inputDim);
     const newKind = await newKindOf(model, items, rows, options);
-    const chosen = { ...suggestRetraining(rows, model.config, newKind), ...Object.fromEntries(ofTraining) };
+    const asked: TrainOptions = Object.fromEntries(ofTraining);
+    const chosen = { ...suggestRetraining(rows, model.config, newKind, asked.stability), ...asked };
     return { model, train: chosen, ...(newKind > 0 && { reasons: [reasonOf(newKind, chosen, model.config)] }) };
   } catch (error) {
     model.dispose();
@@ -167,11 +168,11 @@ function errorsOf(model: Trainable, items: Matrix) {
 }
 
 function reasonOf(count: number, options: TrainOptions, { codebookSimVq }: ModelConfig): string {
-  const { stability, newItemRepeats = 1, freedShare = 0 } = options;
-  // Without held IDs no item is new; SimVQ's codes cannot be set.
+  const { newItemRepeats = 1, freedShare = 0 } = options;
   const does = [
-    ...(stability && newItemRepeats > 1 ? [`trained ${newItemRepeats} times an epoch`] : []),
-    ...(stability && freedShare > 0 && !codebookSimVq
+    ...(newItemRepeats > 1 ? [`trained ${newItemRepeats} times an epoch`] : []),
+    // SimVQ's codes cannot be set.
+    ...(freedShare > 0 && !codebookSimVq
       ? [`with first codes that up to ${percent(freedShare)} of the known items had`]
       : []),
   ];

@@ -298,8 +298,8 @@ export class RQVAE {
   }
 
   /**
-   * `encode` for large catalogues: it yields to the event loop, reports progress and can be aborted. The items are read while it runs: do
-   * not change them before it resolves.
+   * `encode` for large catalogues: it uses several threads where `train` does, yields to the event loop, reports progress and can be aborted.
+   * The items are read while it runs: do not change them before it resolves.
    */
   encodeAsync(
     items: Items | FieldItems | EmbeddingSource,

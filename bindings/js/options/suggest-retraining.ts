@@ -16,14 +16,16 @@ import { steadyTraining } from "./suggest-config.ts";
  * lose their ID by that as there are new ones. The noise would let held IDs go in that time, so that it only stays where there are so few
  * items. Without it, small cells bear the higher rate.
  *
- * @param newKind How many items are of a new kind. Measured by `npm run bench:churn`.
+ * @param newKind How many items are of a new kind.
+ * @param stability Without any, no item is new. Measured by `npm run bench:churn`.
  */
 export function suggestRetraining(
   n: number,
   { inputDim, codebookSize, compat }: ModelConfig,
   newKind = 0,
+  stability = STABILITY,
 ): TrainOptions {
-  if (compat === "hopwise") return { stability: STABILITY };
+  if (compat === "hopwise") return { stability };
   const { validationShare: _, validationUntil: __, ...train } = steadyTraining({ n, inputDim, codebookSize });
   const few = n < 8 * inputDim;
   const isFine = Math.max(...codebookSize) >= FINE;
@@ -35,8 +37,9 @@ export function suggestRetraining(
     residualNoise: newKind > 0 && !few ? 0 : train.residualNoise / 2,
     separationWeight: 4 * train.separationWeight,
     evaluateEvery: 1,
-    stability: STABILITY,
-    ...(newKind > 0 && { newItemRepeats: few ? 4 : 2, freedShare: Math.ceil((250 * newKind) / n) / 1000 }),
+    stability,
+    ...(newKind > 0 &&
+      stability > 0 && { newItemRepeats: few ? 4 : 2, freedShare: Math.ceil((250 * newKind) / n) / 1000 }),
   };
 }
 

@@ -70,7 +70,8 @@ export interface NativeFunctions {
   tensorsChanged(model: Handle, initialized: boolean): void;
   /** The functions of items return the first row that is out of the model's range, or -1 (`requireInRange`). */
   latents(model: Handle, items: number, rows: number, latents: number): number;
-  encode(model: Handle, items: number, rows: number, codes: number, margins: number): number;
+  /** @param inSlices the items are a slice of a long call's, which uses the threads of a training */
+  encode(model: Handle, items: number, rows: number, codes: number, margins: number, inSlices: boolean): number;
   decode(model: Handle, codes: number, rows: number, items: number): void;
   quantize(
     model: Handle,

@@ -1,6 +1,8 @@
 /** Threads: the same bytes with any number, asked for in a process of its own, which ends by itself. */
 import { execFileSync } from "node:child_process";
-import { availableParallelism } from "node:os";
+import { mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 
@@ -51,15 +53,63 @@ describe("threads", () => {
     expect(Number(run(script))).toBeLessThan(0.2);
   });
 
-  it("encode the same with a number of them", () => {
+  it("encode the same with a number of them, one call after the other and several at once", () => {
     const script = (options: string) => `
       import { initialize, RQVAE } from "rqvae";
       await initialize(${options});
       const data = Float32Array.from({ length: 3000 * 96 }, (_, i) => Math.sin(i * i));
       const model = await RQVAE.fit({ data, rows: 3000, dim: 96 }, { epochs: 1 });
       const { codes } = model.encode({ data, rows: 3000, dim: 96 }, { margins: true });
-      console.log(codes.join(), model.reconstruct(data).slice(-200).join());`;
-    expect(run(script("{ threads: 4 }"))).toBe(run(script("{ threads: 1 }")));
+      console.log(codes.join(), model.reconstruct(data).slice(-200).join());
+      const source = { rows: 3000, dim: 96, read: (first, count) => data.subarray(first * 96, (first + count) * 96) };
+      const all = async () => {
+        const parts = [];
+        for await (const ids of model.encodeStream(source)) parts.push(...ids.codes);
+        return parts;
+      };
+      const long = await Promise.all([model.encodeAsync(data), model.encodeAsync(source), model.encodeAsync(data)]);
+      for (const { codes: again } of [...long, { codes: await all() }]) {
+        if (again.join() !== codes.join()) throw new Error("other codes");
+      }`;
+    const expected = run(script("{ threads: 1 }"));
+    expect(run(script("{ threads: 4 }"))).toBe(expected);
+    expect(run(script("{}"))).toBe(expected);
+  });
+
+  it("share a long call that encodes; a single call uses them only where a number was asked for", () => {
+    const file = join(mkdtempSync(join(tmpdir(), "rqvae-threads-")), "model.safetensors");
+    run(`
+      import { writeFileSync } from "node:fs";
+      import { initialize, RQVAE } from "rqvae";
+      const model = await RQVAE.create({ inputDim: 64, codebookSize: 16 });
+      await model.kmeansInitCodebooks(Float32Array.from({ length: 600 * 64 }, (_, i) => Math.cos(i * i)));
+      writeFileSync(${JSON.stringify(file)}, model.save());`);
+    const started = (options: string, call: string) =>
+      Number(
+        run(`
+          import { syncBuiltinESMExports } from "node:module";
+          import workers from "node:worker_threads";
+          let started = 0;
+          const { Worker } = workers;
+          workers.Worker = class extends Worker {
+            constructor(...given) {
+              super(...given);
+              started++;
+            }
+          };
+          syncBuiltinESMExports();
+          const { initialize, RQVAE } = await import("rqvae");
+          const { threads } = await initialize(${options});
+          const model = await RQVAE.load(${JSON.stringify(file)});
+          await model.${call}(Float32Array.from({ length: 600 * 64 }, (_, i) => Math.sin(i * i)));
+          console.log(started / Math.max(1, threads - 1));`),
+      );
+    expect(started("{}", "encodeAsync")).toBe(availableParallelism() > 1 ? 1 : 0);
+    expect(started("{ threads: 3 }", "encodeAsync")).toBe(1);
+    expect(started("{ threads: 1 }", "encodeAsync")).toBe(0);
+    expect(started("{}", "encode")).toBe(0);
+    expect(started("{ threads: 3 }", "encode")).toBe(1);
+    rmSync(dirname(file), { recursive: true });
   });
 
   it("must be a number that makes sense, and come in time", () => {
