@@ -19,7 +19,7 @@ export const PARTS = {
   fit: { title: "RQVAE.fit, as it chooses everything, one thread", run: measureFit },
   encode: { title: "Encoding, the same shape", run: measureEncoding },
   kmeans: { title: "Codebooks by residual k-means", run: measureKMeans },
-  workers: { title: "In workers, the reference shape", run: measureWorkers },
+  workers: { title: "Threads and workers, the reference shape", run: measureWorkers },
   growth: { title: "Ten thousand to a million items, 32 -> [16] -> 8, 3 x 16", run: measureGrowth },
   start: { title: "From import to the first ID", run: measureStart },
   memory: { title: "WebAssembly heap, the reference shape", run: measureMemory },

@@ -139,7 +139,7 @@ function refuseForNew(config: TrainConfig, isPublished: boolean): void {
   const why = isPublished ? worded`${option("stability")} is 0` : worded`there is no ${option("published")}`;
   throw invalid(
     "OPTIONS_CONFLICT",
-  )`${call("train")}${option(asked)} is for new items beside known ones that hold their IDs, but ${why}${{ hint: worded`give ${option("published")} and a ${option("stability")} above 0, or leave ${option(asked)} out` }}`;
+  )`${call("train")}${option(asked)} is for new items where known ones hold their IDs, but ${why}${{ hint: worded`give ${option("published")} and a ${option("stability")} above 0, or leave ${option(asked)} out` }}`;
 }
 
 /** See `RQVAE.train`. */
