@@ -5,6 +5,7 @@
 //   npm run bench -- --peer none              ours alone (three minutes)
 //   npm run bench -- --peer pytorch --only train
 //   npm run bench -- --only fit --shape 12k --shape 20k --shape 100k    the default of fit; without --shape, of 12,101 x 64 alone
+//   npm run bench -- --only fit-growth        the default of fit from 10,000 to a million items: many minutes, only when asked for
 //   --json FILE    an array of { name, value, unit, target, holds }
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -46,7 +47,9 @@ function choose(option, given, names) {
 const options = readArguments();
 const peers = choose("peer", options.peer, [...PEER_NAMES, "none"]);
 if (options.peer && peers.length > 1 && peers.includes("none")) refuse('--peer: "none" stands alone');
-const parts = choose("part", options.only, Object.keys(PARTS));
+const parts = options.only
+  ? choose("part", options.only, Object.keys(PARTS))
+  : Object.keys(PARTS).filter((name) => !PARTS[name].slow);
 
 const shapes = options.shape && choose("shape", options.shape, Object.keys(SHAPES));
 

@@ -241,15 +241,17 @@ std::unique_ptr<RowSource> CreateRows(int rows, int dim, bool streamed) {
 uintptr_t RowsAddress(RowSource& rows) {
   return reinterpret_cast<uintptr_t>(static_cast<MatrixRows&>(rows).data().data());
 }
+val CopyOf(const std::vector<uint32_t>& names) {
+  return val(emscripten::typed_memory_view(names.size(), names.data())).call<val>("slice");
+}
 // For streamed rows that a job lacks: their numbers in a separate Uint32Array, ascending, and the address where their
-// values belong.
+// values belong; and the numbers of those that it will lack next, as far as it knows.
 val TakeWanted(RowSource& rows) {
   auto& streamed = static_cast<StreamedRows&>(rows);
-  const auto address = reinterpret_cast<uintptr_t>(streamed.MakeRoom());
-  const std::vector<uint32_t>& names = streamed.row_ids();
   val result = val::object();
-  result.set("address", address);
-  result.set("names", val(emscripten::typed_memory_view(names.size(), names.data())).call<val>("slice"));
+  result.set("address", reinterpret_cast<uintptr_t>(streamed.MakeRoom()));
+  result.set("names", CopyOf(streamed.row_ids()));
+  result.set("next", CopyOf(streamed.foreseen()));
   return result;
 }
 

@@ -1,7 +1,7 @@
 /** The parts of the bench, in the order in which they run. A part measures and adds its figures to the run (bench.mjs). */
 import { measureEncoding } from "./encode.mjs";
 import { measureFit } from "./fit.mjs";
-import { measureGrowth } from "./growth.mjs";
+import { measureFitGrowth, measureGrowth } from "./growth.mjs";
 import { measureKMeans } from "./kmeans.mjs";
 import { measureMachine } from "./machine.mjs";
 import { measureMemory } from "./memory.mjs";
@@ -11,7 +11,10 @@ import { measureStart } from "./start.mjs";
 import { measureTraining } from "./train.mjs";
 import { measureWorkers } from "./workers.mjs";
 
-/** @type {Record<string, { title: string, run: (bench: import("./bench.mjs").Bench) => void | Promise<void> }>} */
+/**
+ * A slow one runs only if it is asked for by name.
+ * @type {Record<string, { title: string, run: (bench: import("./bench.mjs").Bench) => void | Promise<void>, slow?: boolean }>}
+ */
 export const PARTS = {
   ceiling: { title: "The machine's ceiling", run: measureMachine },
   products: { title: "The products of a layer, one thread", run: measureProducts },
@@ -21,6 +24,11 @@ export const PARTS = {
   kmeans: { title: "Codebooks by residual k-means", run: measureKMeans },
   workers: { title: "Threads and workers, the reference shape", run: measureWorkers },
   growth: { title: "Ten thousand to a million items, 32 -> [16] -> 8, 3 x 16", run: measureGrowth },
+  "fit-growth": {
+    title: "RQVAE.fit from a file of ten thousand to a million items of 128 dimensions, one epoch",
+    run: measureFitGrowth,
+    slow: true,
+  },
   start: { title: "From import to the first ID", run: measureStart },
   memory: { title: "WebAssembly heap, the reference shape", run: measureMemory },
   sizes: { title: "Sizes", run: measureSizes },

@@ -64,6 +64,30 @@ struct Nearest {
   }
 };
 
+// The products of four rows with a panel of centres, sums: kTileRows x kTileCols, as kernel::SumTiles has them. Rows of
+// a group lie anywhere, and to pack them takes a fifth of the time that their products with a few centres take.
+RQVAE_OUTLINED void SumTile(const float* const (&x)[kTileRows], const float* centers, Index depth, float* sums) {
+  const float *const x0 = x[0], *const x1 = x[1], *const x2 = x[2], *const x3 = x[3];
+  F32x4 a00 = Splat(0), a01 = a00, a10 = a00, a11 = a00, a20 = a00, a21 = a00, a30 = a00, a31 = a00;
+  for (Index k = 0; k < depth; ++k, centers += kTileCols) {
+    const F32x4 b0 = Load(centers), b1 = Load(centers + kLanes);
+    F32x4 row = Splat(x0[k]);
+    a00 += row * b0;
+    a01 += row * b1;
+    row = Splat(x1[k]);
+    a10 += row * b0;
+    a11 += row * b1;
+    row = Splat(x2[k]);
+    a20 += row * b0;
+    a21 += row * b1;
+    row = Splat(x3[k]);
+    a30 += row * b0;
+    a31 += row * b1;
+  }
+  Store(sums, a00), Store(sums + 4, a01), Store(sums + 8, a10), Store(sums + 12, a11);
+  Store(sums + 16, a20), Store(sums + 20, a21), Store(sums + 24, a30), Store(sums + 28, a31);
+}
+
 // Packs four rows as a panel: x[i][j] goes to panel[j][i].
 void PackPanel(const float* const (&x)[4], Index n, float* panel) {
   Index j = 0;
@@ -112,7 +136,6 @@ class KmeansJob::Search {
     best_.resize(found);
     second_.resize(found);
     center_.resize(found);
-    panels_.resize(CheckedSize(n + kTileRows - 1, dim_));
     for (Index group = 0; group < grouping_.groups; ++group) SearchGroup(group, in_group_[group]);
   }
 
@@ -129,31 +152,24 @@ class KmeansJob::Search {
 
  private:
   void SearchGroup(Index group, const std::vector<uint32_t>& rows) {
+    const Index first = group * grouping_.width, end = std::min(first + grouping_.width, job_.padded_centers());
     for (size_t i = 0; i < rows.size(); i += kTileRows) {
       const float* four[kTileRows];
       for (size_t lane = 0; lane < kTileRows; ++lane) {
         four[lane] = centred_.data() + rows[std::min(i + lane, rows.size() - 1)] * dim_;
       }
-      PackPanel(four, dim_, panels_.data() + static_cast<Index>(i) * dim_);
-    }
-    const Index count = (static_cast<Index>(rows.size()) + kTileRows - 1) / kTileRows;
-    std::fill_n(nearest_, count, Nearest());
-    const Index first = group * grouping_.width, end = std::min(first + grouping_.width, job_.padded_centers());
-    for (Index c = first; c < end; c += kTileCols) {
-      alignas(16) float sums[kRowBlock * kTileCols];
-      kernel::SumTiles(panels_.data(), count, job_.center_panels_.data() + c * dim_, 1, kTileCols, dim_,
-                       kernel::Start::kZero, sums, kTileCols);
-      for (Index p = 0; p < count; ++p) {
-        nearest_[p].See(sums + p * kTileRows * kTileCols, job_.half_norms_.data() + c, c);
+      Nearest nearest;
+      for (Index c = first; c < end; c += kTileCols) {
+        alignas(16) float sums[kTileRows * kTileCols];
+        SumTile(four, job_.center_panels_.data() + c * dim_, dim_, sums);
+        nearest.See(sums, job_.half_norms_.data() + c, c);
       }
-    }
-    for (size_t i = 0; i < rows.size(); ++i) {
-      const Nearest& of_four = nearest_[i / kTileRows];
-      const size_t lane = i % kTileRows,
-                   at = rows[i] * static_cast<size_t>(grouping_.groups) + static_cast<size_t>(group);
-      best_[at] = of_four.best[lane];
-      second_[at] = of_four.second[lane];
-      center_[at] = static_cast<uint32_t>(of_four.center[lane]);
+      for (size_t lane = 0; lane < std::min<size_t>(kTileRows, rows.size() - i); ++lane) {
+        const size_t at = rows[i + lane] * static_cast<size_t>(grouping_.groups) + static_cast<size_t>(group);
+        best_[at] = nearest.best[lane];
+        second_[at] = nearest.second[lane];
+        center_[at] = static_cast<uint32_t>(nearest.center[lane]);
+      }
     }
   }
 
@@ -164,8 +180,6 @@ class KmeansJob::Search {
   std::vector<uint32_t> open_;                   // their open groups
   std::vector<uint32_t> in_group_[kMostGroups];  // of each group the rows, counted among rows_
   std::vector<float> centred_;                   // rows_ less the mean of the centres
-  std::vector<float> panels_;                    // those of a group, in panels
-  Nearest nearest_[kRowBlock / kTileRows];       // of each panel
   std::vector<float> best_, second_;             // of each row and group
   std::vector<uint32_t> center_;
 };
@@ -522,15 +536,25 @@ void KmeansJob::OpenGroups(Index row, Search& search) {
   search.Add(row, open);
 }
 
-// Adds up the rows of each centre.
+// Adds up the rows of each centre that won or lost one; the others' sums would be the same.
 void KmeansJob::SumSlice() {
   const Index n = data_->rows(), d = data_->cols();
-  if (next_row_ == 0) sums_of_rows_.Start(clusters_, d);
+  if (next_row_ == 0) {
+    const bool first_pass = sums_of_rows_.counts().empty();
+    changed_.assign(static_cast<size_t>(clusters_), first_pass);
+    for (size_t i = 0; !first_pass && i < assignment_.size(); ++i) {
+      if (assignment_[i] != previous_[i]) changed_[assignment_[i]] = changed_[previous_[i]] = 1;
+    }
+    first_pass ? sums_of_rows_.Start(clusters_, d) : sums_of_rows_.Restart(changed_);
+  }
   const Index end = std::min(n, next_row_ + kSliceRows);
   for (; next_row_ < end; next_row_ += kRowBlock) {
     sums_of_rows_.AddBlock(
         {next_row_, std::min(kRowBlock, n - next_row_)},
-        [this](Index i) { return assignment_[static_cast<size_t>(i)]; },
+        [this](Index i) {
+          const uint32_t center = assignment_[static_cast<size_t>(i)];
+          return changed_[center] != 0 ? center : GroupSums::kNone;
+        },
         [this, d](Index i, double* sum) {
           const float* row = data_->row(i).data();
           for (Index j = 0; j < d; ++j) sum[j] += row[j];

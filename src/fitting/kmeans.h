@@ -4,6 +4,7 @@
 #ifndef RQVAE_KMEANS_H_
 #define RQVAE_KMEANS_H_
 
+#include <cstdint>
 #include <vector>
 
 #include "archive.h"
@@ -120,9 +121,10 @@ class KmeansJob : public Clustering {
   // [n][groups]: no centre of the group is nearer than this, but for the assigned one; below zero: unknown. The groups
   // are filled up to whole lanes.
   std::vector<float> bound_;
-  std::vector<float> shift_;  // [groups]: how far the centre that moved most moved in the last iteration
-  float rounding_ = 0;        // an upper limit of what rounding does to a squared distance
-  GroupSums sums_of_rows_;    // of each centre
+  std::vector<float> shift_;      // [groups]: how far the centre that moved most moved in the last iteration
+  float rounding_ = 0;            // an upper limit of what rounding does to a squared distance
+  GroupSums sums_of_rows_;        // of each centre
+  std::vector<uint8_t> changed_;  // the centres whose rows are others than in the sums
   bool last_pass_ = false;
   double tolerance_ = 0;
   double inertia_ = 0;

@@ -11,16 +11,22 @@ namespace rqvae {
 
 void RowSource::ReadListed(const std::vector<uint32_t>& row_ids, Index first, MatrixRef out) const {
   const uint32_t* const from = row_ids.data() + first;
-  if (first % kPiece == 0) Prefetch(from, std::min(kPiece, static_cast<Index>(row_ids.size()) - first));
+  if (first % kPiece == 0) PrefetchPiece(from, std::min(2 * kPiece, static_cast<Index>(row_ids.size()) - first));
   Read(from, out.rows(), out);
 }
 
 void RowSource::ReadInOrder(Index first, MatrixRef out) const {
   const bool new_piece = first % kPiece == 0;
-  std::vector<uint32_t> row_ids(static_cast<size_t>(new_piece ? std::min(kPiece, rows() - first) : out.rows()));
+  std::vector<uint32_t> row_ids(static_cast<size_t>(new_piece ? std::min(2 * kPiece, rows() - first) : out.rows()));
   std::iota(row_ids.begin(), row_ids.end(), static_cast<uint32_t>(first));
-  if (new_piece) Prefetch(row_ids.data(), static_cast<Index>(row_ids.size()));
+  if (new_piece) PrefetchPiece(row_ids.data(), static_cast<Index>(row_ids.size()));
   Read(row_ids.data(), out.rows(), out);
+}
+
+void RowSource::PrefetchPiece(const uint32_t* row_ids, Index count) const {
+  const Index piece = std::min(kPiece, count);
+  Prefetch(row_ids, piece);
+  Foresee(row_ids + piece, count - piece);
 }
 
 MatrixRows::MatrixRows(Index rows, Index dim) : rows_(rows), dim_(dim) {
@@ -89,6 +95,8 @@ void StreamedRows::NoteMissed(const uint32_t* row_ids, Index count) const {
 
 void StreamedRows::Prefetch(const uint32_t* row_ids, Index count) const { announced_ = Sorted(row_ids, count); }
 
+void StreamedRows::Foresee(const uint32_t* row_ids, Index count) const { foreseen_ = Sorted(row_ids, count); }
+
 float* StreamedRows::MakeRoom() {
   row_ids_.clear();  // first, since the buffer loses its contents if an allocation fails
   const std::vector<uint32_t>& next = missed_.empty() ? announced_ : missed_;
@@ -98,6 +106,7 @@ float* StreamedRows::MakeRoom() {
     buffer_ = std::make_unique<MatrixRows>(count, dim_);
   }
   row_ids_ = next;
+  if (!missed_.empty()) foreseen_.clear();  // by another pass
   missed_.clear();
   return buffer_->data().data();
 }
@@ -114,6 +123,10 @@ void SubsetRows::Read(const uint32_t* places, Index count, MatrixRef out) const 
 
 void SubsetRows::Prefetch(const uint32_t* places, Index count) const {
   source_->Prefetch(RowIds(places, count).data(), count);
+}
+
+void SubsetRows::Foresee(const uint32_t* places, Index count) const {
+  source_->Foresee(RowIds(places, count).data(), count);
 }
 
 }  // namespace rqvae

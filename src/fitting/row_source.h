@@ -4,7 +4,8 @@
 // way and never waits. Jobs, sources and whoever drives the job keep this contract:
 //
 //   job      calls Prefetch(rows) with the rows that it is going to read, before the first of them: once for a piece or
-//            a window of them. That is optional and only makes fetches fewer and larger.
+//            a window of them. That is optional and only makes fetches fewer and larger. It calls Foresee with the rows
+//            of the piece or window after that, so that the driver can fetch them while the job works.
 //   job      calls Read(rows) in a slice before the slice changes anything. If Read throws RowsMissing, the slice has
 //            done nothing, and the same slice can begin again.
 //   driver   catches RowsMissing from Advance(), calls MakeRoom(), writes the values of row_ids() to the address that
@@ -44,12 +45,18 @@ class RowSource {
   // Announces which rows, in any order, the next calls of Read will ask for, replacing the previous announcement.
   // Announcing them again changes nothing.
   virtual void Prefetch(const uint32_t* /*row_ids*/, Index /*count*/) const {}
+  // Tells which rows will probably be announced next, replacing what was told before. No result depends on it.
+  virtual void Foresee(const uint32_t* /*row_ids*/, Index /*count*/) const {}
 
   // One step of a pass over listed rows: reads row_ids[first], row_ids[first + 1], ... The steps of a pass come in
   // order, and some of them begin at the multiples of kPiece: there it announces the next piece.  out: count x dim.
   void ReadListed(const std::vector<uint32_t>& row_ids, Index first, MatrixRef out) const;
   // The same for a pass over all rows: reads first, first + 1, ...
   void ReadInOrder(Index first, MatrixRef out) const;
+
+ private:
+  // Announces a piece, and foresees the rows after it.
+  void PrefetchPiece(const uint32_t* row_ids, Index count) const;
 };
 
 // Rows in memory, which it owns. They are not in a Matrix because Eigen's end at 2 GiB in WebAssembly.
@@ -85,6 +92,7 @@ class StreamedRows : public RowSource {
   Index held() const override { return std::min(rows_, kPiece); }
   void Read(const uint32_t* row_ids, Index count, MatrixRef out) const override;
   void Prefetch(const uint32_t* row_ids, Index count) const override;
+  void Foresee(const uint32_t* row_ids, Index count) const override;
 
   // Empties the buffer and makes room for what Read missed: all announced rows if the missed ones were among them, else
   // just the rows of that Read. Returns where the values of row_ids() belong, row after row in that order; the caller
@@ -92,6 +100,8 @@ class StreamedRows : public RowSource {
   // Throws std::bad_alloc.
   float* MakeRoom();
   const std::vector<uint32_t>& row_ids() const { return row_ids_; }  // ascending, each once
+  // The rows that will be missed next, if the job knows them; ascending, each once.
+  const std::vector<uint32_t>& foreseen() const { return foreseen_; }
 
  private:
   void NoteMissed(const uint32_t* row_ids, Index count) const;
@@ -100,6 +110,7 @@ class StreamedRows : public RowSource {
   Index dim_;
   std::vector<uint32_t> row_ids_;            // of the rows in the buffer
   mutable std::vector<uint32_t> announced_;  // ascending, each once
+  mutable std::vector<uint32_t> foreseen_;   // ascending, each once
   mutable std::vector<uint32_t> missed_;     // what the last Read asked for, unless all of it was announced
   std::unique_ptr<MatrixRows> buffer_;
 };
@@ -113,6 +124,7 @@ class SubsetRows : public RowSource {
   Index held() const override { return source_->held(); }
   void Read(const uint32_t* places, Index count, MatrixRef out) const override;
   void Prefetch(const uint32_t* places, Index count) const override;
+  void Foresee(const uint32_t* places, Index count) const override;
   const std::vector<uint32_t>& row_ids() const { return row_ids_; }  // in the source
 
  private:

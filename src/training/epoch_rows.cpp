@@ -20,7 +20,10 @@ void EpochRows::Favour(std::vector<uint32_t> rows, Index times) {
 }
 
 bool EpochRows::HasOrder(Index end) {
-  if (static_cast<Index>(order_.order().size()) >= end) return true;
+  // One window more than that, which Read foresees.
+  const std::vector<Index>& ends = order_.window_ends();
+  if ((ends.size() > 1 && ends[ends.size() - 2] >= end) || static_cast<Index>(order_.order().size()) == rows_)
+    return true;
   auto at = static_cast<Index>(order_.order().size());
   order_.Extend();
   if (distance_ == 0) return false;
@@ -41,6 +44,8 @@ const Matrix& EpochRows::Read(const RowSource& training, Index first, Index coun
     if (*window != announced_) {
       const Index begin = window == window_ends.begin() ? 0 : *(window - 1);
       training.Prefetch(row_ids(begin), *window - begin);
+      const Index after = window + 1 == window_ends.end() ? *window : *(window + 1);
+      training.Foresee(row_ids(*window), after - *window);
       announced_ = *window;
     }
     const Index rows = std::min(count - read_, *window - at);

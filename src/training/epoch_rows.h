@@ -18,7 +18,7 @@ class EpochRows {
   // before. It holds for later epochs too.
   void Favour(std::vector<uint32_t> rows, Index times);
 
-  // Whether the order reaches that far; if not, works on it for one slice.
+  // Whether the order reaches that far, and a window further; if not, works on it for one slice.
   bool HasOrder(Index end);
   // The rows at positions first, first + 1, ...; HasOrder(first + count) must have been true. Only one window of the
   // shuffle need be in memory at a time: if Read throws RowsMissing, what it read of one window is kept while the next

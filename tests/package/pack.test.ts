@@ -75,7 +75,7 @@ describe("the packed package", () => {
 
   it("keeps its size budgets", () => {
     const { wasm, wasmWithThreads, javaScript } = clientSizes(join(installed, "dist"));
-    expect(wasm).toBeLessThanOrEqual(114 * 1024);
+    expect(wasm).toBeLessThanOrEqual(115 * 1024);
     // Threads bring the runtime's locks, queues and thread-local storage; only those fetch it who have threads.
     expect(wasmWithThreads).toBeLessThanOrEqual(121 * 1024);
     expect(javaScript).toBeLessThanOrEqual(30 * 1024);

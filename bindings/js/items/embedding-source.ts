@@ -118,6 +118,17 @@ export class SourceReader {
     names: Uint32Array,
     use: (data: Float32Array, begin: number, first: number, count: number, place: number) => void,
   ): Promise<void> {
+    for (const [begin, count, i, next] of this.pieces(names)) {
+      const data = await this.read(begin, count);
+      for (let k = i, end = i; k < next; k = end) {
+        for (end = k + 1; end < next && names[end] === names[end - 1]! + 1; ) end++;
+        use(data, begin, names[k]!, end - k, k);
+      }
+    }
+  }
+
+  /** The reads of rows (ascending): which, and the entries [i, next) that are among them. */
+  protected *pieces(names: Uint32Array): Generator<[begin: number, count: number, i: number, next: number]> {
     const { dim, pieceRows } = this;
     const gap = Math.floor(GAP_BYTES / (4 * dim)) + 1;
     for (let i = 0, next = 0; i < names.length; i = next) {
@@ -125,11 +136,7 @@ export class SourceReader {
       for (next = i + 1; next < names.length; next++) {
         if (names[next]! - names[next - 1]! > gap || names[next]! - begin >= pieceRows) break;
       }
-      const data = await this.read(begin, names[next - 1]! - begin + 1);
-      for (let k = i, end = i; k < next; k = end) {
-        for (end = k + 1; end < next && names[end] === names[end - 1]! + 1; ) end++;
-        use(data, begin, names[k]!, end - k, k);
-      }
+      yield [begin, names[next - 1]! - begin + 1, i, next];
     }
   }
 }

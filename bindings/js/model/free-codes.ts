@@ -76,7 +76,7 @@ export async function freeCodes(
     try {
       await initialize(kmeans, fitted);
     } finally {
-      fitted.handle.delete();
+      fitted.release();
     }
     centres = tensor(module, kmeans, "embedding.weight")!.slice();
   } finally {

@@ -1,8 +1,9 @@
 /** The rows of a core job: all of them on the wasm heap, or those of a source that it is working on. Internal. */
 
-import { isSource, SourceReader } from "../items/embedding-source.ts";
+import { isSource } from "../items/embedding-source.ts";
 import { type ItemProfile, ItemProfiler } from "../items/item-profile.ts";
 import { openItems } from "../items/items.ts";
+import { AheadReader } from "../items/read-ahead.ts";
 import type { EveryRow } from "../items/row-hashes.ts";
 import { RowHashes } from "../items/row-hashes.ts";
 import type { DataIdentity } from "../model-file/model-file.ts";
@@ -31,7 +32,7 @@ export class JobRows {
   #hashes: RowHashes | undefined;
   readonly #native: NativeModule;
   /** Undefined when all are in memory. */
-  readonly #reader: SourceReader | undefined;
+  readonly #reader: AheadReader | undefined;
 
   readonly #stop: Stop;
 
@@ -44,7 +45,7 @@ export class JobRows {
     this.#stop = stop;
     this.dim = dim;
     if (isSource(items)) {
-      this.#reader = new SourceReader(items, dim, { stop });
+      this.#reader = new AheadReader(items, dim, { stop });
       this.rows = this.#reader.rows;
       this.handle = module.createRows(this.rows, dim, true);
       return;
@@ -141,13 +142,20 @@ export class JobRows {
     return profiler.finish();
   }
 
-  /** Fetches the rows that a job lacks. */
+  /** Fetches the rows that a job lacks, and begins to fetch those that it will lack next. */
   async fill(): Promise<void> {
-    const { names, address } = this.#native.takeWanted(this.handle);
+    const { names, address, next } = this.#native.takeWanted(this.handle);
     const reader = this.#reader!;
     await reader.eachRun(names, (data, begin, first, count, place) => {
       reader.copy(this.#native, data, begin, first, count, address + 4 * this.dim * place);
       this.hashes.add(data, (first - begin) * this.dim, first, count);
     });
+    reader.readAhead(next);
+  }
+
+  /** Frees the rows. Nothing more is read of a source. */
+  release(): void {
+    this.#reader?.stop();
+    this.handle.delete();
   }
 }

@@ -578,7 +578,7 @@ export class RQVAE {
       }
       throw error;
     } finally {
-      rows?.handle.delete();
+      rows?.release();
       this.#running = undefined;
       this.#freeIfDisposed();
     }

@@ -89,8 +89,8 @@ export interface NativeFunctions {
   trainStep(model: Handle, optimizer: Handle, items: number, rows: number): Losses;
   createRows(rows: number, dim: number, streamed: boolean): Handle;
   rowsAddress(rows: Handle): number;
-  /** For streamed rows that a job lacks: their numbers, ascending, and where their values belong. */
-  takeWanted(rows: Handle): { names: Uint32Array; address: number };
+  /** For streamed rows that a job lacks: their numbers, ascending, where their values belong, and what it will lack next. */
+  takeWanted(rows: Handle): { names: Uint32Array; address: number; next: Uint32Array };
   createInitializeJob(model: Handle, rows: Handle): Handle;
   /** 0 if nothing was left to do, 1 after a slice, 2 (`MISSING`) if rows are needed first. */
   advance(job: Handle): number;

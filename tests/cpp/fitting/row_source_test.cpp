@@ -161,6 +161,8 @@ TEST(ReadListed, AndReadInOrderGiveTheRows) {
       first += out.rows();
     }
     EXPECT_EQ(fetches.times, 3) << listed;
+    EXPECT_EQ(fetches.foreseen, 2) << listed;  // all but the first
+    EXPECT_TRUE(stream.foreseen().empty());
     EXPECT_EQ(fetches.rows, data.rows());
     EXPECT_EQ(fetches.most, RowSource::kPiece);
   }
@@ -183,12 +185,14 @@ TEST(StreamedRows, AsksForTheAnnouncedRowsOrForThoseThatItMissed) {
   EXPECT_TRUE(SameBits(out.row(0), data.row(8)));
   EXPECT_TRUE(SameBits(out.row(1), data.row(7)));
 
-  // Not among the announced: just these, the one that is there too, once each.
+  // Not among the announced: just these, the one that is there too, once each. Whatever comes next is unknown.
+  stream.Foresee(announced, 4);
   const uint32_t repeated[] = {50, 8, 50};
   Matrix three(3, 3);
   EXPECT_THROW(stream.Read(repeated, 3, three), RowsMissing);
   Fetch(stream, data, fetches);
   EXPECT_EQ(stream.row_ids(), (std::vector<uint32_t>{8, 50}));
+  EXPECT_TRUE(stream.foreseen().empty());
   stream.Read(repeated, 3, three);
   EXPECT_TRUE(SameBits(three.row(2), data.row(50)));
   stream.Read(other, 2, out);
@@ -222,11 +226,14 @@ TEST(SubsetRows, AnnouncesTheRowsOfItsSource) {
   const SubsetRows subset(&stream, {3, 5, 9});
   const uint32_t row_ids[] = {2, 0};
   Matrix out(2, 2);
+  const uint32_t next[] = {1, 0};
   subset.Prefetch(row_ids, 2);
+  subset.Foresee(next, 2);
   EXPECT_THROW(subset.Read(row_ids, 1, out.topRows(1)), RowsMissing);
   Fetches fetches;
   Fetch(stream, data, fetches);
   EXPECT_EQ(stream.row_ids(), (std::vector<uint32_t>{3, 9}));
+  EXPECT_EQ(stream.foreseen(), (std::vector<uint32_t>{3, 5}));
   subset.Read(row_ids, 2, out);
   EXPECT_TRUE(SameBits(out.row(0), data.row(9)));
 }

@@ -115,6 +115,7 @@ TEST(Streaming, CrossesTheShufflesWindows) {
     SCOPED_TRACE(balanced ? "balanced" : "plain");
     const Fetches fetches = TrainBothWays(data, config, training);
     EXPECT_EQ(fetches.most, kWindow);
+    EXPECT_GT(2 * fetches.foreseen, fetches.times);
   }
 }
 
@@ -141,6 +142,7 @@ TEST(Streaming, FetchesEachRowOnceAnEpoch) {
     if (job.history().size() == 1 && seen == 0) {  // the first epoch's steps are done, its evaluation is to come
       seen = fetches.rows;
       EXPECT_EQ(fetches.times, 3);
+      EXPECT_EQ(fetches.foreseen, 2);  // the windows after the first
     }
   }
   EXPECT_EQ(seen, data.rows());

@@ -199,6 +199,25 @@ describe("reading", () => {
   });
 });
 
+describe("reading ahead", () => {
+  it("has the next window of an epoch before the steps on this one are done", async () => {
+    const events: ("read" | "step")[] = [];
+    const source = sourceOf(large, { before: () => void events.push("read") });
+    using model = await RQVAE.create(tiny);
+    let steps = 0;
+    const onProgress = ({ step }: { step: number }) => {
+      if (step > steps) events.push("step");
+      steps = step;
+    };
+    await withImpatientClock(() => model.train(source, { ...long, epochs: 1, onProgress }));
+    // 70 steps, 65 of them on the first window. Whatever is read for the evaluation comes after them.
+    const between = events.slice(events.indexOf("step"), events.lastIndexOf("step"));
+    expect(between.length).toBeGreaterThan(60);
+    expect(between).not.toContain("read");
+    expect(events.lastIndexOf("read")).toBeGreaterThan(events.lastIndexOf("step"));
+  });
+});
+
 describe("what a source may do wrong", () => {
   const made = async () => {
     const model = await RQVAE.create(options);
