@@ -7,7 +7,7 @@ import { alternate, middle, ratio, TURN_SECONDS } from "./measure.mjs";
 /**
  * @typedef {import("./bench.mjs").Bench} Bench
  * @typedef {import("./contender.mjs").Contender} Contender
- * @typedef {{ what: "train" | "encode", batch: number }} Work
+ * @typedef {{ what: "train" | "encode" | "encodeAsync", batch: number }} Work
  */
 
 /** Steps whose losses are compared, at this batch size. */

@@ -16,6 +16,10 @@ const TARGETS = { tfjs: 3.5, "onnxruntime-web": 1.5, "onnxruntime-node": 0.3, py
 /** @type {(batch: number) => import("./compare.mjs").Work} */
 const encoding = (batch) => ({ what: "encode", batch });
 const ALL = encoding(ROWS);
+/** @type {import("./compare.mjs").Work} */
+const LONG = { what: "encodeAsync", batch: ROWS };
+/** Two threads beside one, and beside two of onnxruntime-web. */
+const LONG_TARGETS = { one: 1.85, "onnxruntime-web": 1.55 };
 
 /** Microseconds that encoding one vector takes, call by call. @type {(contender: import("./contender.mjs").Contender) => () => Promise<number[]>} */
 const one = (contender) => () => contender.ask("latencies", { what: "encode", batch: 1, count: CALLS });
@@ -71,6 +75,23 @@ async function compareAtSameThreads(bench, name) {
   }
 }
 
+/** A long call on two threads. @type {(bench: Bench) => Promise<void>} */
+async function measureThreads(bench) {
+  if (!(await bench.threadCounts()).includes(2)) return bench.note("encodeAsync: two threads are not to be had");
+  const [one, two] = [await bench.ours(), await bench.ours({ threads: 2 })];
+  const [alone, both] = await alternate([turn(one, LONG), turn(two, LONG)]);
+  bench.add(
+    reported("10 k, encodeAsync, one thread", middle(alone), "items/s"),
+    reported("10 k, encodeAsync, two threads", middle(both), "items/s"),
+    atLeast("10 k, encodeAsync: two threads / one", ratio(both, alone), LONG_TARGETS.one, "x"),
+  );
+  const peer = await bench.peer("onnxruntime-web", 2);
+  if (!peer) return;
+  const same = await agrees(bench, "encode", two, peer);
+  const target = LONG_TARGETS["onnxruntime-web"];
+  await contest(bench, "10 k, encodeAsync, 2 threads", LONG, { ours: two, peer, same, target });
+}
+
 /** @type {(bench: Bench) => Promise<void>} */
 async function compareWithPyTorch(bench) {
   const pytorch = await atBestThreads(bench, "pytorch");
@@ -82,6 +103,7 @@ async function compareWithPyTorch(bench) {
 /** @type {(bench: Bench) => Promise<void>} */
 export async function measureEncoding(bench) {
   await measureOurs(bench);
+  await measureThreads(bench);
   for (const name of /** @type {const} */ (["tfjs", "onnxruntime-web", "onnxruntime-node"])) {
     await compareAtSameThreads(bench, name);
   }

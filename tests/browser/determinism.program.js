@@ -1,6 +1,6 @@
 /**
- * The same training everywhere: run in Node and, served as it is, in every browser. Returns hashes of the model file, the IDs, the
- * latents and the reconstruction, and of the model file of the same training with an interruption.
+ * The same training everywhere: run in Node and, served as it is, in every browser. Returns hashes of the model file, the IDs (of
+ * a single call and of a long one), the latents and the reconstruction, and of the model file of the same training with an interruption.
  */
 
 /** FNV-1a over bytes, 32 bits: whatever the host, integer arithmetic only. */
@@ -107,6 +107,7 @@ export async function program(RQVAE) {
     const parts = {
       model: model.save(),
       ids: model.encode(items).codes,
+      longIds: (await model.encodeAsync(items)).codes,
       latents: model.latents(items),
       reconstruction: model.reconstruct(items),
       resumed: resumed.save(),

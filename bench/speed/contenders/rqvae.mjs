@@ -74,6 +74,7 @@ serve({
       return { hasThreads };
     },
     encode: (batch) => model.encode(batch).codes,
+    encodeAsync: async (batch) => (await model.encodeAsync(batch)).codes,
     async trainer() {
       const trained = await RQVAE.load(bytes);
       const optimizer = trained.createOptimizer({ optimizer: "adam", learningRate: 1e-3 });

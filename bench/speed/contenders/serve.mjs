@@ -52,19 +52,20 @@ function batchOf({ data, rows, dim }, batch, step) {
  * @param {object} contender
  * @param {(options: any) => unknown} contender.load Makes it ready; tells what is worth telling.
  * @param {(batch: Matrix) => ArrayLike<number> | Promise<ArrayLike<number>>} contender.encode Codes, rows x levels.
+ * @param {Step} [contender.encodeAsync] The same as a long call.
  * @param {() => Step | Promise<Step>} [contender.trainer] Starts from the file's weights; a step returns its loss.
  */
-export function stepping({ load, encode, trainer }) {
+export function stepping({ load, encode, encodeAsync = encode, trainer }) {
   /** @type {Matrix} */
   let items;
   /** @type {Map<string, { step: Step, count: number }>} */
   const running = new Map();
 
   /** The work of this kind at this batch size, one step further at each call. */
-  async function stepper(/** @type {"train" | "encode"} */ what, /** @type {number} */ batch) {
+  async function stepper(/** @type {"train" | "encode" | "encodeAsync"} */ what, /** @type {number} */ batch) {
     const key = `${what} ${batch}`;
     if (!running.has(key)) {
-      const step = what === "encode" ? encode : await trainer?.();
+      const step = what === "train" ? await trainer?.() : what === "encode" ? encode : encodeAsync;
       if (step === undefined) throw new Error("it does not train");
       running.set(key, { step, count: 0 });
     }

@@ -26,9 +26,9 @@ export async function native(): Promise<GuardedModule> {
  * @param options.wasm the WebAssembly, if it is not next to the package's files: a URL (also as a string, as bundlers give it for
  * `rqvae/rqvae.wasm?url`), a path (Node), a response, bytes, or a compiled module (edge workers). Use `rqvae.wasm` or, where threads work,
  * `rqvae-threads.wasm`.
- * @param options.threads how many threads may work at once. Default "auto": 1 to encode and, to train, as many as there are cores, at most
- * 4. A number applies to both. Results are the same bytes with any number. Threads work in Node and Deno, and on cross-origin isolated
- * pages; elsewhere there is one, and a larger number causes one warning.
+ * @param options.threads how many threads may work at once. Default "auto": as many as there are cores, at most 4, for training,
+ * `encodeAsync` and `encodeStream`, and 1 for the other calls. A number applies to all. Results are the same bytes with any number.
+ * Threads work in Node and Deno, and on cross-origin isolated pages; elsewhere there is one, and a larger number causes one warning.
  * @returns how many threads training will use.
  * @throws InvalidInputError if the WebAssembly is already loaded from another source, or with another number of threads; the message names
  *   the request and what is in force

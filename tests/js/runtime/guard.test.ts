@@ -225,7 +225,7 @@ describe("after a trap", () => {
     const found = await run(`${PRELUDE}
       const model = await RQVAE.fit(items, { epochs: 1 });
       const module = await native();
-      const found = [await attempt(() => module.createModel({ inputDim: "x" })), await attempt(() => module.encode(null, 0, 0, 0, 0))];
+      const found = [await attempt(() => module.createModel({ inputDim: "x" })), await attempt(() => module.encode(null, 0, 0, 0, 0, false))];
       console.log(JSON.stringify([...found, model.encode(items).length, module.ended.reason === undefined]));`);
     expect(found).toEqual([
       expect.stringMatching(/^foreign: TypeError/),
@@ -245,7 +245,7 @@ describe("after a trap", () => {
         await initialize({ threads: 2 });
         const module = await native();
         const model = module.createModel(config);
-        const call = (address, count, codes) => module.encode(model, address, count, codes, 0);
+        const call = (address, count, codes) => module.encode(model, address, count, codes, 0, false);
         const codes = module._malloc(4 * 3 * rows), good = module._malloc(4 * dim * rows);
         call(good, rows, codes);
         await new Promise((resolve) => setTimeout(resolve, 100)); // the thread begins after the turn in which it was asked for

@@ -112,6 +112,32 @@ describe("threads", () => {
     rmSync(dirname(file), { recursive: true });
   });
 
+  it("end a long call that encodes as one does: aborted, with the model disposed, at the first bad row", () => {
+    const script = (options: string) => `
+      import { initialize, RQVAE } from "rqvae";
+      await initialize(${options});
+      const rows = 3001, dim = 96;
+      const data = Float32Array.from({ length: rows * dim }, (_, i) => Math.sin(i * i));
+      const items = { data, rows, dim };
+      const trained = await RQVAE.fit(items, { epochs: 1 });
+      const bytes = trained.save();
+      const abort = new AbortController();
+      const aborted = trained.encodeAsync(items, { signal: abort.signal }).catch((error) => error);
+      abort.abort(new Error("enough"));
+      console.log((await aborted).message);
+      const model = await RQVAE.load(bytes);
+      const disposed = model.encodeAsync(items).catch((error) => error.name);
+      model.dispose();
+      console.log(await disposed);
+      data[2900 * dim] = 3e38; data[2000 * dim + 5] = NaN;
+      console.log(await trained.encodeAsync(items).catch(({ name, row }) => name + " " + row));
+      data[2900 * dim] = data[2000 * dim + 5] = 0;
+      console.log((await trained.encodeAsync(items)).codes.join() === trained.encode(items).codes.join());`;
+    const one = run(script("{ threads: 1 }"));
+    expect(one.split("\n")).toEqual(["enough", "DisposedError", "InvalidInputError 2000", "true"]);
+    for (const options of ["{ threads: 2 }", "{ threads: 4 }", "{}"]) expect(run(script(options)), options).toBe(one);
+  }, 120_000);
+
   it("must be a number that makes sense, and come in time", () => {
     const script = `
       import { initialize, RQVAE } from "rqvae";
