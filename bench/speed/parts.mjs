@@ -22,7 +22,7 @@ export const PARTS = {
   fit: { title: "RQVAE.fit, as it chooses everything, one thread", run: measureFit },
   encode: { title: "Encoding, the same shape", run: measureEncoding },
   kmeans: { title: "Codebooks by residual k-means", run: measureKMeans },
-  workers: { title: "Threads and workers, the reference shape", run: measureWorkers },
+  workers: { title: "In workers, the reference shape", run: measureWorkers },
   growth: { title: "Ten thousand to a million items, 32 -> [16] -> 8, 3 x 16", run: measureGrowth },
   "fit-growth": {
     title: "RQVAE.fit from a file of ten thousand to a million items of 128 dimensions, one epoch",

@@ -1,6 +1,6 @@
-// The part "workers": what threads and a pool of workers gain in encoding, and how soon a worker answers an abort.
+// The part "workers": what a pool of workers gains, and how soon a worker answers an abort.
 import { availableParallelism } from "node:os";
-import { initialize, RQVAE } from "rqvae";
+import { RQVAE } from "rqvae";
 import { EncodePool, RQVAEWorker } from "rqvae/worker";
 import { atLeast, atMost, reported } from "../figures.mjs";
 import { clustered, ROWS, SHAPE } from "./inputs.mjs";
@@ -14,18 +14,17 @@ const BEFORE_ABORT = 150;
 /** @type {(bench: import("./bench.mjs").Bench) => Promise<void>} */
 export async function measureWorkers(bench) {
   const items = clustered(ROWS, SHAPE.inputDim);
-  const { threads } = await initialize();
   const model = await RQVAE.create(SHAPE);
   await model.kmeansInitCodebooks(items);
-  await measureSharing(bench, model, items, threads);
+  await measurePool(bench, model, items);
   model.dispose();
   await measureAborts(bench, items);
 }
 
-/** @type {(bench: import("./bench.mjs").Bench, model: RQVAE, items: import("rqvae").ItemMatrix, threads: number) => Promise<void>} */
-async function measureSharing(bench, model, items, threads) {
+/** @type {(bench: import("./bench.mjs").Bench, model: RQVAE, items: import("rqvae").ItemMatrix) => Promise<void>} */
+async function measurePool(bench, model, items) {
   if (availableParallelism() < 2) {
-    bench.note("threads and the pool: skipped, there is one core");
+    bench.note("the pool: skipped, there is one core");
     return;
   }
   const pool = await EncodePool.create(model.save({ part: "encoder" }), { workers: 2 });
@@ -36,19 +35,12 @@ async function measureSharing(bench, model, items, threads) {
       const { codes } = await work();
       return { seconds: (performance.now() - started) / 1000, codes };
     };
-    const [one, two, shared] = await alternate([
-      timed(async () => model.encode(items)), // one thread
-      timed(() => pool.encode(items)),
-      timed(() => model.encodeAsync(items)),
-    ]);
-    const expected = String(one[0].codes);
-    if ([two, shared].some(([{ codes }]) => String(codes) !== expected)) throw new Error("the IDs differ");
-    const [alone, pooled, threaded] = [one, two, shared].map((turns) => turns.map(({ seconds }) => seconds));
+    const [one, two] = await alternate([timed(async () => model.encode(items)), timed(() => pool.encode(items))]);
+    if (!one[0].codes.length || String(one[0].codes) !== String(two[0].codes)) throw new Error("the IDs differ");
+    const [alone, pooled] = [one, two].map((turns) => turns.map(({ seconds }) => seconds));
     const gain = ratio(alone, pooled);
     bench.add(
       reported("encode, 10 k, one thread", ROWS / middle(alone), "items/s"),
-      reported(`encodeAsync, ${threads} threads`, ROWS / middle(threaded), "items/s"),
-      atLeast(`encodeAsync, ${threads} threads / one`, ratio(alone, threaded), 1.85, "x"),
       reported("a pool of two workers", ROWS / middle(pooled), "items/s"),
       reported("a pool of two workers / one thread", gain, "x"),
       atLeast("a pool of two, share of the ceiling's own scaling", gain / (await twoThreadScaling(bench)), 0.8),

@@ -77,7 +77,7 @@ describe("the packed package", () => {
     const { wasm, wasmWithThreads, javaScript } = clientSizes(join(installed, "dist"));
     expect(wasm).toBeLessThanOrEqual(115 * 1024);
     // Threads bring the runtime's locks, queues and thread-local storage; only those fetch it who have threads.
-    expect(wasmWithThreads).toBeLessThanOrEqual(121 * 1024);
+    expect(wasmWithThreads).toBeLessThanOrEqual(122 * 1024);
     expect(javaScript).toBeLessThanOrEqual(30 * 1024);
     const unpacked = files(installed).reduce((sum, file) => sum + statSync(file).size, 0);
     expect(unpacked).toBeLessThanOrEqual(1.85 * 1024 * 1024);
