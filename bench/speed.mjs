@@ -4,14 +4,15 @@
 //   npm run bench                             all parts, all peers (seven minutes; the first time it installs the peers)
 //   npm run bench -- --peer none              ours alone (three minutes)
 //   npm run bench -- --peer pytorch --only train
-//   npm run bench -- --only fit --shape 12k --shape 20k --shape 100k    the default of fit; without --shape, of 12,101 x 64 alone
+//   npm run bench -- --only fit --shape 12k --shape 20k    the default of fit; without --shape, of 12,101 x 64 alone; s3rec and 100k too
+//   RQVAE_PYTHON=... npm run bench -- --only fit --peer pytorch-recipes    with a PyTorch of your own
 //   npm run bench -- --only fit-growth        the default of fit from 10,000 to a million items: many minutes, only when asked for
 //   --json FILE    an array of { name, value, unit, target, holds }
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { describeTargets } from "./figures.mjs";
 import { Bench } from "./speed/bench.mjs";
-import { SHAPES } from "./speed/fit.mjs";
+import { SHAPES } from "./speed/fit-shapes.mjs";
 import { PARTS } from "./speed/parts.mjs";
 import { PEER_NAMES } from "./speed/peers.mjs";
 

@@ -5,7 +5,7 @@ import { RQVAE } from "rqvae";
 import { ROOT } from "../../tools/setup.mjs";
 import { draw, hash, uniform } from "../quality/hash.mjs";
 
-const FOLDER = join(ROOT, "build/bench");
+export const FOLDER = join(ROOT, "build/bench");
 
 /** The reference shape. */
 export const SHAPE = {

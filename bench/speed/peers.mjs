@@ -30,6 +30,7 @@ const CATALOGUE = {
   "onnxruntime-node": { script: "onnxruntime.mjs", npm: { "onnxruntime-node": "1.30.0" } },
   "ml-kmeans": { script: "ml-kmeans.mjs", npm: { "ml-kmeans": "7.0.1" } },
   pytorch: { script: "pytorch.py", module: "torch", debian: ["python3-torch", ...NUMERICS] },
+  "pytorch-recipes": { script: "recipes.py", module: "torch", debian: ["python3-torch", ...NUMERICS] },
   "scikit-learn": { script: "scikit_learn.py", module: "sklearn", debian: ["python3-sklearn", ...NUMERICS] },
 };
 
@@ -60,14 +61,20 @@ function installFromNpm(name, packages) {
   return folder;
 }
 
-/** Makes sure of a module of Python. @type {(module: string, packages: string[]) => void} */
-function installFromDebian(module, packages) {
+/**
+ * The command that starts a Python with the module: the one that RQVAE_PYTHON names if it has it, else Debian's.
+ * @type {(module: string, packages: string[]) => { before: string[], python: string }}
+ */
+function findPython(module, packages) {
+  const named = process.env.RQVAE_PYTHON;
+  if (named && spawnSync(named, ["-c", `import ${module}`]).status === 0) return { before: [], python: named };
   try {
     attempt(TOOLCHAIN, ["add", ...packages]); // quick when they are there
   } catch (error) {
     console.error(`bench: ${/** @type {Error} */ (error).message}`); // a toolchain on PATH may have them all the same
   }
   attempt(TOOLCHAIN, ["run", "python3", "-c", `import ${module}`]);
+  return { before: [TOOLCHAIN, "run"], python: "python3" };
 }
 
 /**
@@ -80,9 +87,9 @@ export async function startPeer(name, threads) {
   const { script, npm, module, debian } = CATALOGUE[name];
   const path = join(ROOT, "bench/speed/contenders", script);
   if (npm) return new Contender(name, [process.execPath, path, installFromNpm(name, npm), name]);
-  installFromDebian(/** @type {string} */ (module), /** @type {string[]} */ (debian));
+  const { before, python } = findPython(/** @type {string} */ (module), /** @type {string[]} */ (debian));
   // Before the libraries load: some read these once.
   const limits = ["OMP", "OPENBLAS", "MKL"].map((library) => `${library}_NUM_THREADS=${threads}`);
   const variables = [...limits, "LOKY_MAX_CPU_COUNT=1", "PYTHONDONTWRITEBYTECODE=1"];
-  return new Contender(name, [TOOLCHAIN, "run", "env", ...variables, "python3", path]);
+  return new Contender(name, [...before, "env", ...variables, python, path]);
 }

@@ -12,8 +12,11 @@ import { agrees, contest } from "./compare.mjs";
 import { Contender } from "./contender.mjs";
 import { encoderGraph } from "./contenders/onnx.mjs";
 import { readWeights } from "./contenders/tensors.mjs";
+import { complaintAbout } from "./fit.mjs";
+import { FIELD_TRAIN, fieldModel, loadShape, SHAPES } from "./fit-shapes.mjs";
 import { FLOPS } from "./inputs.mjs";
 import { alternate, logSlope, quantile, ratio } from "./measure.mjs";
+import { bestOf, secondsTo, timeToQuality } from "./time-to-quality.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "rqvae-bench-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -98,6 +101,53 @@ describe("results", () => {
     expect(compareIds(ours, ours.with(5, 9).with(4, 9), 2)).toBeUndefined(); // one item, both levels
     expect(compareIds(ours, ours.with(5, 9).with(9, 9), 2)).toBe("99.80% of the IDs are the same; 99.9% must be");
     expect(compareIds(ours, ours.slice(2), 2)).toBe("999 IDs instead of 1000");
+  });
+});
+
+describe("time to quality", () => {
+  const curve = [
+    { seconds: 0, variance: 0.5 },
+    { seconds: 2, variance: 0.7 },
+    { seconds: 4, variance: 0.6 },
+    { seconds: 6, variance: 0.8 },
+  ];
+
+  test("is when a curve first reaches what is wanted", () => {
+    expect([0.4, 0.5, 0.6, 0.7, 0.75, 0.81].map((wanted) => secondsTo(curve, wanted))).toEqual([0, 0, 2, 2, 6, null]);
+    expect(bestOf(curve.slice(0, 3))).toBe(0.7);
+  });
+
+  test("counts the start apart, for every mark and training", () => {
+    const trainings = { fit: { curve, before: 10 }, other: { curve: curve.slice(0, 3), before: 1 } };
+    expect(timeToQuality(trainings, { low: 0.7, high: 0.8 })).toEqual([
+      { mark: "low", training: "fit", seconds: 2, withStart: 12 },
+      { mark: "low", training: "other", seconds: 2, withStart: 3 },
+      { mark: "high", training: "fit", seconds: 6, withStart: 16 },
+      { mark: "high", training: "other", seconds: null, withStart: null },
+    ]);
+  });
+
+  test("compares programs that compute the same only", () => {
+    const ours = { variance: 0.5, losses: [2, 1] };
+    expect(complaintAbout(ours, { variance: 0.5009, losses: [2.001, 1] })).toBeUndefined();
+    expect(complaintAbout(ours, { variance: 0.502, losses: [2, 1] })).toBe(
+      "its start explains 0.502 of the unseen items, ours 0.5",
+    );
+    expect(complaintAbout(ours, { variance: 0.5, losses: [2, 1.1] })).toMatch("loss of step 1");
+    expect(complaintAbout(ours, { variance: Number.NaN, losses: [2, 1] })).toMatch("its start explains NaN");
+  });
+
+  test("shares no item between those to fit and those to judge by", () => {
+    const { items, unseen } = loadShape("12k")!;
+    expect([items.rows, items.dim, unseen.rows]).toEqual([...(SHAPES["12k"] as number[]), 1211]);
+    expect(unseen.data.byteOffset).toBe(items.data.byteOffset + items.data.byteLength);
+  });
+
+  test("the field's recipe is one that the library takes", async () => {
+    using model = await RQVAE.create(fieldModel(6, [8, 8, 8]));
+    expect(model.config.hiddenDims).toEqual([512, 256, 128]);
+    expect(model.config.encodeBeam).toBe(1);
+    expect(FIELD_TRAIN(12_101).epochs).toBe(30);
   });
 });
 
