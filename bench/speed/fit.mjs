@@ -38,7 +38,8 @@ async function trainInPyTorch(bench, found) {
   ]) {
     const ours = found[name];
     const task = { ...found.files, model: ours.model, train: ours.train };
-    const complaint = complaintAbout(ours, await pytorch.ask("check", { ...task, ...found.checked }));
+    const start = { variance: ours.startVariance, losses: ours.losses };
+    const complaint = complaintAbout(start, await pytorch.ask("check", { ...task, ...found.checked }));
     if (complaint !== undefined)
       bench.note(`${name}'s recipe in PyTorch: no figure, for its results differ: ${complaint}`);
     else trainings[name] = { curve: await pytorch.ask("train", { ...task, epochs }), before: ours.seconds };
