@@ -192,7 +192,7 @@ async function expect({ place, model, trainOptions }: Plan): Promise<Expected | 
   const { items } = place;
   const sample = await firstRows(items, Math.min(items.rows, SAMPLE));
   const copy = await (model.initialized ? RQVAE.load(model.save()) : RQVAE.create(model.config));
-  const { published: _, itemIds: __, ...options } = trainOptions; // of other rows
+  const { published: _, itemIds: __, newItemRepeats: ___, freedShare: ____, ...options } = trainOptions; // of other rows
   const began = performance.now();
   let prepared: number | undefined;
   let last: TrainProgress | undefined;

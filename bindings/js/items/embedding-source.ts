@@ -28,16 +28,27 @@ export function countRows(items: Items | EmbeddingSource, dim: number): number {
 /** Pending reads whose callers may have left: a source is never read twice at the same time. */
 const underWay = new WeakMap<EmbeddingSource, Promise<unknown>>();
 
-/** The result of the source's `read`, called once it has answered earlier calls. `check` throws if nobody waits any more. */
+/**
+ * A copy of what the source's `read` gives, called once it has answered earlier calls: another call on the same source may come before this
+ * one's rows are used, and the source may fill the same array again. `check` throws if nobody waits any more.
+ */
 export async function readInTurn(source: EmbeddingSource, first: number, count: number, check: () => void) {
   for (let before = underWay.get(source); before; before = underWay.get(source)) await before.catch(() => {});
   check();
   const given = source.read(first, count);
-  if (typeof (given as Promise<unknown> | undefined)?.then !== "function") return given;
-  const reading = Promise.resolve(given).finally(() => underWay.delete(source));
+  if (typeof (given as Promise<unknown> | undefined)?.then !== "function") return copyOf(given);
+  const reading = Promise.resolve(given)
+    .then(copyOf)
+    .finally(() => underWay.delete(source));
   underWay.set(source, reading);
   return reading;
 }
+
+/** What is no array, or was taken away, stays as it is: whoever checks it says so. */
+const copyOf = <T>(given: T): T =>
+  ArrayBuffer.isView(given) && given.byteLength > 0 && "slice" in given
+    ? ((given as unknown as Float32Array).slice() as T)
+    : given;
 
 /** A source whose form was checked; its rows are checked as they come. */
 export class SourceReader {
@@ -81,7 +92,7 @@ export class SourceReader {
   }
 
   /**
-   * Rows [first, first + count), in the source's array, which is valid until the next read.
+   * Rows [first, first + count), in an array of their own.
    * @throws what the source's read throws, or the reason of the stop.
    */
   async read(first: number, count: number): Promise<Float32Array> {

@@ -132,16 +132,6 @@ export async function kmeansInitModel(
   onProgress?.({ phase: "initialize", progress: 1 });
 }
 
-/** Options of new items, where none is new: nothing says which are known, or nothing is held. */
-function refuseForNew(config: TrainConfig, isPublished: boolean): void {
-  const asked = config.newItemRepeats > 1 ? "newItemRepeats" : config.freedShare > 0 ? "freedShare" : undefined;
-  if (!asked) return;
-  const why = isPublished ? worded`${option("stability")} is 0` : worded`there is no ${option("published")}`;
-  throw invalid(
-    "OPTIONS_CONFLICT",
-  )`${call("train")}${option(asked)} is for new items where known ones hold their IDs, but ${why}${{ hint: worded`give ${option("published")} and a ${option("stability")} above 0, or leave ${option(asked)} out` }}`;
-}
-
 /** See `RQVAE.train`. */
 export async function trainModel(
   model: Trainee,
@@ -177,7 +167,6 @@ export async function trainModel(
     const holds = config.stability > 0;
     // Published IDs are checked even if nothing holds them.
     const isPublished = options.published !== undefined;
-    if (!resumed && !(isPublished && holds)) refuseForNew(config, isPublished);
     const reads = isPublished || (!resumed && holds && model.initialized());
     const held = reads && (await heldCodes(model, items, options, rows.rows, from));
     const published = isPublished && held ? hashOf(module, new Uint8Array(held.buffer)) : resumed?.published;

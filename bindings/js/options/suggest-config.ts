@@ -135,7 +135,7 @@ function paceOf(n: number, inputDim: number, k: number, train: Steady): Partial<
   const isWide = n < 8 * inputDim;
   if (isWide) {
     if (n < 24 * k) return {};
-    const fewer = Math.round(0.64 * epochs);
+    const fewer = Math.max(LEAST_EPOCHS, Math.round(0.64 * epochs));
     return {
       epochs: fewer,
       batchSize: batchSize / 2,

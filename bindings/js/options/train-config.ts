@@ -7,7 +7,7 @@ export { useHints } from "./hints.ts";
 export { checkCombinations, nativeModelConfig, resolveModelConfig } from "./model-config.ts"; // not loaded by clients that only load models
 
 import { checkJobOptions, OptionReader, show } from "../base/option-reader.ts";
-import { call, option } from "../base/wording.ts";
+import { call, option, worded } from "../base/wording.ts";
 import type {
   CreateOptions,
   ModelConfig,
@@ -30,6 +30,20 @@ export function nativeOptimizerConfig(options: OptimizerOptions): object {
   return nativeConfig(OPTIMIZER, config);
 }
 
+/** @throws InvalidInputError for options of new items where none is new */
+function checkForNew(
+  { newItemRepeats, freedShare, stability }: TrainConfig,
+  { published, resume }: TrainOptions,
+  where: string,
+) {
+  const asked = newItemRepeats > 1 ? "newItemRepeats" : freedShare > 0 ? "freedShare" : undefined;
+  if (!asked || resume || (published && stability > 0)) return; // a checkpoint knows its published IDs
+  const why = published ? worded`${option("stability")} is 0` : worded`there is no ${option("published")}`;
+  throw invalid(
+    "OPTIONS_CONFLICT",
+  )`${call(where)}${option(asked)} is for new items where known ones hold their IDs, but ${why}${{ hint: worded`give ${option("published")}, with the model of these IDs as ${option("from")} and a ${option("stability")} above 0, or leave ${option(asked)} out` }}`;
+}
+
 /**
  * Fills in the defaults of `TrainOptions` and checks everything, callbacks included, for a model.
  * @throws InvalidInputError
@@ -43,6 +57,7 @@ export function resolveTrainConfig(options: TrainOptions, model: ModelConfig, wh
   checkCheckpointOptions(read);
   read.refuseUnknown();
   checkExclusions(TRAIN, where, config, options, model);
+  checkForNew(config as unknown as TrainConfig, options, where);
   return config as unknown as TrainConfig;
 }
 

@@ -156,10 +156,8 @@ export class Line {
       if (!source) return;
       // One read at a time: a call that was told to stop did not wait for its last read.
       data = (await readInTurn(source, first, count, () => this.#goesOn(id))) ?? null;
-      // A copy, since the array belongs to the source. Anything but an array of floats is refused on the other side, which says what was
-      // expected.
+      // Anything but an array of floats is refused on the other side, which says what was expected.
       checkArray(data, `items: the result of read(${first}, ${count})`);
-      if (ArrayBuffer.isView(data)) data = (data as Float32Array).slice();
       if (this.#pending.has(id)) this.#port.post({ type: "rows", id, data }, buffersOf(data));
     } catch (error) {
       const unsendable = data !== undefined;

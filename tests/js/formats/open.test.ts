@@ -116,11 +116,16 @@ describe("npy", () => {
     }
   });
 
-  test("one buffer is used again", async () => {
+  test("what was read stays, also if several calls come at once", async () => {
     const source = await openItems(npy);
     const first = await source.read(0, 2);
-    const second = await source.read(2, 2);
-    expect(second.buffer).toBe(first.buffer);
+    const [second, third] = await Promise.all([source.read(2, 2), source.read(1, 1)]);
+    expect([...first, ...second]).toEqual([...MATRIX.data]);
+    expect([...third]).toEqual([...MATRIX.data.subarray(3, 6)]);
+    const closing = source.read(0, 1);
+    await source.close();
+    await Promise.allSettled([closing]);
+    await expect(source.read(0, 1)).rejects.toThrow(/was closed/);
   });
 
   test.each<[string, Uint8Array, RegExp]>([

@@ -390,3 +390,48 @@ describe("aborting, waiting, disposing", () => {
     await expect(other.train(source())).rejects.toBeInstanceOf(DisposedError);
   });
 });
+
+describe("several calls on one source that fills one array again and again", () => {
+  const wide = { rows: 9000, dim: 700 }; // more than two reads
+  const data = Float32Array.from({ length: wide.rows * wide.dim }, (_, i) => Math.sin((i % 9973) * (i % 101)));
+  const reused = new Float32Array(wide.rows * wide.dim);
+  const source: EmbeddingSource = {
+    ...wide,
+    async read(first, count) {
+      const values = reused.subarray(0, count * wide.dim);
+      values.fill(Number.NaN);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      values.set(data.subarray(first * wide.dim, (first + count) * wide.dim));
+      return values;
+    },
+  };
+  const model = async () => {
+    const made = await RQVAE.create({ inputDim: wide.dim, latentDim: 4, hiddenDims: [4], codebookSize: 8, seed: 1 });
+    await made.kmeansInitCodebooks({ data, ...wide });
+    return made;
+  };
+
+  it("gives each the IDs of its items", async () => {
+    using one = await model();
+    using other = await model();
+    const expected = Array.from(one.encode({ data, ...wide }).codes);
+    const streamed = async () => {
+      const codes: number[] = [];
+      for await (const ids of one.encodeStream(source)) codes.push(...ids.codes);
+      return codes;
+    };
+    const long = async (of: RQVAE) => Array.from((await of.encodeAsync(source)).codes);
+    for (const codes of await Promise.all([long(one), long(other), streamed(), long(one), streamed()])) {
+      expect(sameBits(Uint32Array.from(codes), Uint32Array.from(expected))).toBe(true);
+    }
+  });
+
+  it("trains each on its items", async () => {
+    using alone = await model();
+    await alone.train({ data, ...wide }, { epochs: 1, batchSize: 3000 });
+    using one = await model();
+    using other = await model();
+    await Promise.all([one, other].map((each) => each.train(source, { epochs: 1, batchSize: 3000 })));
+    expect([one.fingerprint, other.fingerprint]).toEqual([alone.fingerprint, alone.fingerprint]);
+  });
+});

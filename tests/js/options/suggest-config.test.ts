@@ -61,6 +61,7 @@ describe("the choice", () => {
     expect(pace(8192, 300)).toEqual([22, 384, 2e-3, 10, 0.05]);
     // With few items per dimension, the batches are smaller instead.
     expect(pace(768, 100, 32)).toEqual([16, 64, 2e-3, 15, 0.05]);
+    expect(pace(20_000, 4096, 256)).toEqual([10, 256, 2e-3, 15, 0.05]);
     expect(pace(768, 100, 33)).toEqual([25, 128, 2e-3, 10, 0.05]);
     expect(pace(800, 100, 32)).toEqual([40, 128, 2e-3, 10, 0.05]);
   });

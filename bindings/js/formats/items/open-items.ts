@@ -34,7 +34,7 @@ interface Description {
 /** An open file of embeddings: what `ItemTable` has, except that the vectors are read on request. */
 export interface OpenedItems extends EmbeddingSource, Readonly<Omit<ItemTable, "data" | "itemIds">> {
   /**
-   * Rows [first, first + count) as float32, in a buffer that the next call reuses.
+   * Rows [first, first + count) as float32, in an array of their own. Calls are answered one after the other.
    * @throws InvalidInputError for rows that do not exist, and for a file that was closed or cannot be read any more.
    */
   read(first: number, count: number): Promise<Float32Array>;
@@ -130,8 +130,8 @@ class OpenFile implements OpenedItems {
   readonly #gaps: ArrayLike<number>;
   readonly #close: () => Promise<void>;
   #isOpen = true;
-  /** Returned by every call. */
-  #buffer = new Float32Array(0);
+  /** The last call. */
+  #reading: Promise<unknown> = Promise.resolve();
 
   constructor(
     name: string,
@@ -159,34 +159,43 @@ class OpenFile implements OpenedItems {
 
   async read(first: number, count: number): Promise<Float32Array> {
     const { rows, dim } = this;
-    if (!this.#isOpen)
-      throw invalid(
-        "FILE_UNREADABLE",
-      )`${{ file: this.#name, form: "statement" }} was closed${{ hint: "open it again to read it" }}`;
+    this.#requireOpen();
     if (!(Number.isInteger(first) && Number.isInteger(count) && first >= 0 && count >= 0 && first + count <= rows)) {
       throw invalid(
         "SOURCE_READ",
       )`${{ file: this.#name, form: "statement" }} has ${counted(rows, "row")}, but ${describeValue(count)} from row ${describeValue(first)} on were requested`;
     }
-    if (this.#buffer.length < count * dim) this.#buffer = new Float32Array(count * dim);
-    const buffer = this.#buffer.subarray(0, count * dim);
-    await inFile(
-      () => this.#name,
-      () => this.#fill(buffer, first, count),
-    );
-    return buffer;
+    const values = new Float32Array(count * dim);
+    const fill = () => {
+      this.#requireOpen();
+      return inFile(
+        () => this.#name,
+        () => this.#fill(values, first, count),
+      );
+    };
+    const reading = this.#reading.then(fill);
+    this.#reading = reading.catch(() => {});
+    await reading;
+    return values;
+  }
+
+  #requireOpen(): void {
+    if (this.#isOpen) return;
+    throw invalid(
+      "FILE_UNREADABLE",
+    )`${{ file: this.#name, form: "statement" }} was closed${{ hint: "open it again to read it" }}`;
   }
 
   /** Reads the runs between the rows that are left out. */
-  async #fill(buffer: Float32Array, first: number, count: number): Promise<void> {
+  async #fill(values: Float32Array, first: number, count: number): Promise<void> {
     const gaps = this.#gaps;
-    if (gaps.length === 0) return this.#file.fill(buffer, first, count);
+    if (gaps.length === 0) return this.#file.fill(values, first, count);
     let gap = gapsBefore(gaps, first);
     for (let done = 0; done < count; ) {
       const row = first + done + gap;
       const end = gap < gaps.length ? gaps[gap]! : this.#file.rows;
       const here = Math.min(count - done, end - row);
-      if (here > 0) await this.#file.fill(buffer.subarray(done * this.dim, (done + here) * this.dim), row, here);
+      if (here > 0) await this.#file.fill(values.subarray(done * this.dim, (done + here) * this.dim), row, here);
       done += here;
       gap++;
     }
@@ -195,7 +204,6 @@ class OpenFile implements OpenedItems {
   async close(): Promise<void> {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    this.#buffer = new Float32Array(0);
     await this.#close();
   }
 
