@@ -28,27 +28,46 @@ export function countRows(items: Items | EmbeddingSource, dim: number): number {
 /** Pending reads whose callers may have left: a source is never read twice at the same time. */
 const underWay = new WeakMap<EmbeddingSource, Promise<unknown>>();
 
+/** A source of ours can read into an array that it is given: `values` takes the rows [first, first + count). */
+export const READ_INTO = Symbol("read into");
+type Own = EmbeddingSource & { [READ_INTO]?(values: Float32Array, first: number, count: number): Promise<void> };
+
 /**
- * A copy of what the source's `read` gives, called once it has answered earlier calls: another call on the same source may come before this
- * one's rows are used, and the source may fill the same array again. `check` throws if nobody waits any more.
+ * What the source's `read` gives, called once it has answered earlier calls. It is copied: another call on the same source may come before
+ * these rows are used, and the source may fill the same array again.
+ * @param check throws if nobody waits any more
+ * @param room gives an array for so many values
  */
-export async function readInTurn(source: EmbeddingSource, first: number, count: number, check: () => void) {
+export async function readInTurn(
+  source: Own,
+  first: number,
+  count: number,
+  check: () => void,
+  room = (length: number): Float32Array => new Float32Array(length),
+): Promise<Float32Array> {
   for (let before = underWay.get(source); before; before = underWay.get(source)) await before.catch(() => {});
   check();
-  const given = source.read(first, count);
-  if (typeof (given as Promise<unknown> | undefined)?.then !== "function") return copyOf(given);
-  const reading = Promise.resolve(given)
-    .then(copyOf)
-    .finally(() => underWay.delete(source));
-  underWay.set(source, reading);
-  return reading;
+  const length = count * source.dim;
+  const own = (given: Float32Array) => {
+    // Whatever is no array of so many floats stays as it is: whoever checks it says so.
+    if (typedArrayName(given) !== "Float32Array" || given.length !== length || length === 0) return given;
+    const values = room(length);
+    values.set(given);
+    return values;
+  };
+  let reading: Promise<Float32Array>;
+  if (source[READ_INTO]) {
+    const values = room(length);
+    reading = source[READ_INTO](values, first, count).then(() => values);
+  } else {
+    const given: unknown = source.read(first, count);
+    if (typeof (given as Promise<unknown> | undefined)?.then !== "function") return own(given as Float32Array);
+    reading = Promise.resolve(given as Promise<Float32Array>).then(own);
+  }
+  const ended = reading.finally(() => underWay.delete(source));
+  underWay.set(source, ended);
+  return ended;
 }
-
-/** What is no array, or was taken away, stays as it is: whoever checks it says so. */
-const copyOf = <T>(given: T): T =>
-  ArrayBuffer.isView(given) && given.byteLength > 0 && "slice" in given
-    ? ((given as unknown as Float32Array).slice() as T)
-    : given;
 
 /** A source whose form was checked; its rows are checked as they come. */
 export class SourceReader {
@@ -57,6 +76,9 @@ export class SourceReader {
   readonly #source: EmbeddingSource;
   readonly #name: string;
   readonly #stop: Stop;
+  /** What the last two reads gave. */
+  #given = new Float32Array(0);
+  #givenBefore = new Float32Array(0);
 
   /**
    * @param stop ends every read with its reason, even if the source does not answer
@@ -92,11 +114,19 @@ export class SourceReader {
   }
 
   /**
-   * Rows [first, first + count), in an array of their own.
+   * Rows [first, first + count), in an array that is valid until the read after the next.
    * @throws what the source's read throws, or the reason of the stop.
    */
   async read(first: number, count: number): Promise<Float32Array> {
-    const given = await this.#stop.race(readInTurn(this.#source, first, count, () => this.#stop.check()));
+    const given = await this.#stop.race(
+      readInTurn(
+        this.#source,
+        first,
+        count,
+        () => this.#stop.check(),
+        (length) => this.#room(length),
+      ),
+    );
     this.#stop.check();
     checkArray(given, `${this.#name}: the result of read(${first}, ${count})`);
     const data = typedArrayName(given) === "Float16Array" ? Float32Array.from(given) : given;
@@ -107,6 +137,13 @@ export class SourceReader {
       )`${{ argument: this.#name }}: read(${first}, ${count}) must give a Float32Array (or Float16Array) of ${count} x ${this.dim} = ${counted(count * this.dim, "value")} (rows ${first} to ${first + count - 1}), received ${received}`;
     }
     return data;
+  }
+
+  #room(length: number): Float32Array {
+    const free = this.#givenBefore.length < length ? new Float32Array(length) : this.#givenBefore;
+    this.#givenBefore = this.#given;
+    this.#given = free;
+    return free.subarray(0, length);
   }
 
   /**

@@ -33,7 +33,7 @@ export class AheadReader extends SourceReader {
       await nextTurn();
       bytes += 4 * count * this.dim;
       if (this.#names !== names || bytes > AHEAD_BYTES) return;
-      const piece = super.read(first, count);
+      const piece = super.read(first, count).then((data) => data.slice()); // several pieces wait
       this.#ahead.set(first, piece);
       await piece;
     }

@@ -6,6 +6,7 @@ import { invalid } from "../../base/errors.ts";
 import { checkOptionNames } from "../../base/option-reader.ts";
 import { counted } from "../../base/words.ts";
 import type { TableColumns } from "../../items/columns.ts";
+import { READ_INTO } from "../../items/embedding-source.ts";
 import { widenHalves } from "../../items/half.ts";
 import { requireUnique } from "../../items/join.ts";
 import { withoutRows } from "../../items/labels.ts";
@@ -158,14 +159,21 @@ class OpenFile implements OpenedItems {
   }
 
   async read(first: number, count: number): Promise<Float32Array> {
-    const { rows, dim } = this;
+    const isSize = Number.isInteger(count) && count >= 0 && count <= this.rows; // else the next line says so
+    const values = new Float32Array(isSize ? count * this.dim : 0);
+    await this[READ_INTO](values, first, count);
+    return values;
+  }
+
+  /** Bound, since it may be asked for behind a proxy. */
+  readonly [READ_INTO] = async (values: Float32Array, first: number, count: number): Promise<void> => {
+    const { rows } = this;
     this.#requireOpen();
     if (!(Number.isInteger(first) && Number.isInteger(count) && first >= 0 && count >= 0 && first + count <= rows)) {
       throw invalid(
         "SOURCE_READ",
       )`${{ file: this.#name, form: "statement" }} has ${counted(rows, "row")}, but ${describeValue(count)} from row ${describeValue(first)} on were requested`;
     }
-    const values = new Float32Array(count * dim);
     const fill = () => {
       this.#requireOpen();
       return inFile(
@@ -176,8 +184,7 @@ class OpenFile implements OpenedItems {
     const reading = this.#reading.then(fill);
     this.#reading = reading.catch(() => {});
     await reading;
-    return values;
-  }
+  };
 
   #requireOpen(): void {
     if (this.#isOpen) return;
