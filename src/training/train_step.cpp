@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <optional>
 #include <vector>
 
 #include "error.h"
@@ -13,9 +12,9 @@
 namespace rqvae {
 
 struct Pass {
-  std::optional<ConstMatrixRef> target;  // x~: the items as they are, or
-  Matrix scaled;
-  Matrix noisy;  // x~ + noise
+  const ConstMatrixRef* items = nullptr;
+  Matrix scaled;  // the items, if the model scales them
+  Matrix noisy;   // x~ + noise
   bool has_noise = false;
   Mlp::Tape encoder_tape;
   Matrix latent;
@@ -31,24 +30,24 @@ struct Pass {
   Matrix dquantized;
   Matrix dlatent;
 
-  ConstMatrixRef input() const { return has_noise ? ConstMatrixRef(noisy) : *target; }
+  ConstMatrixRef target() const { return scaled.rows() > 0 ? ConstMatrixRef(scaled) : *items; }  // x~
+  ConstMatrixRef input() const { return has_noise ? ConstMatrixRef(noisy) : target(); }
   // The gradient of what the decoder gives, in its place: it is not needed any more.
   Matrix& doutput(const Model& model) { return model.head().linear() ? output : decoded; }
-  // The items must outlive the pass.
-  void Begin(const Model& model, const ConstMatrixRef& items, bool backward);
+  // The block must outlive the pass.
+  void Begin(const Model& model, const ConstMatrixRef& block, bool backward);
   // The parts of the forward pass, for some rows of the block; ScaleInput leaves the input without noise.
-  void ScaleInput(const Model& model, const ConstMatrixRef& items, Range rows);
+  void ScaleInput(const Model& model, Range rows);
   void EncoderForward(const Model& model, Range rows);
   // codes: n x L, or null for those of Encode.
   void DecoderForward(const Model& model, const CodeMatrix* codes, Range rows);
 };
 
-void Pass::Begin(const Model& model, const ConstMatrixRef& items, bool backward) {
+void Pass::Begin(const Model& model, const ConstMatrixRef& block, bool backward) {
   const ModelConfig& config = model.config();
-  const Index n = items.rows();
-  const bool scales = model.scaler().learned();
-  scaled.resize(scales ? n : 0, config.input_dim);
-  target.emplace(scales ? ConstMatrixRef(scaled) : items);
+  const Index n = block.rows();
+  items = &block;
+  scaled.resize(model.scaler().learned() ? n : 0, config.input_dim);
   noisy.resize(has_noise ? n : 0, config.input_dim);
   model.encoder().Resize(n, backward, encoder_tape);
   latent.resize(n, config.latent_dim);
@@ -64,12 +63,12 @@ void Pass::Begin(const Model& model, const ConstMatrixRef& items, bool backward)
   dlatent.resize(n, config.latent_dim);
 }
 
-void Pass::ScaleInput(const Model& model, const ConstMatrixRef& items, Range rows) {
+void Pass::ScaleInput(const Model& model, Range rows) {
   if (scaled.rows() > 0) {
-    model.scaler().Scale(model.store(), items.middleRows(rows.first, rows.count),
+    model.scaler().Scale(model.store(), items->middleRows(rows.first, rows.count),
                          scaled.middleRows(rows.first, rows.count));
   }
-  if (has_noise) noisy.middleRows(rows.first, rows.count) = target->middleRows(rows.first, rows.count);
+  if (has_noise) noisy.middleRows(rows.first, rows.count) = target().middleRows(rows.first, rows.count);
 }
 
 void Pass::EncoderForward(const Model& model, Range rows) {
@@ -135,9 +134,9 @@ void TrainStep::Add(const ConstMatrixRef& items, const uint32_t* row_ids) {
 const ResidualQuantizer::Tape* TrainStep::last_block() const { return added_ > 0 ? &pass_->tape : nullptr; }
 
 // Of rows of a block: with the step's noise.
-void TrainStep::EncoderForward(const ConstMatrixRef& items, const uint32_t* row_ids, Range rows) {
+void TrainStep::EncoderForward(const uint32_t* row_ids, Range rows) {
   const ModelConfig& config = model_->config();
-  pass_->ScaleInput(*model_, items, rows);
+  pass_->ScaleInput(*model_, rows);
   if (config.input_noise > 0) {
     AddNoise(config.seed, number_, row_ids + rows.first, static_cast<float>(config.input_noise),
              pass_->noisy.middleRows(rows.first, rows.count));
@@ -150,7 +149,7 @@ void TrainStep::EncoderForward(const ConstMatrixRef& items, const uint32_t* row_
 
 void TrainStep::Plan(const ConstMatrixRef& items, const uint32_t* row_ids) {
   Pass& pass = *pass_;
-  ForRanges(items.rows(), model_->least_rows(), kLanes, [&](Range rows) { EncoderForward(items, row_ids, rows); });
+  ForRanges(items.rows(), model_->least_rows(), kLanes, [&](Range rows) { EncoderForward(row_ids, rows); });
   planned_latents_.middleRows(planned_, items.rows()) = pass.latent;
   planned_ += items.rows();
   if (planned_ < batch_size_) return;
@@ -175,7 +174,7 @@ void TrainStep::AddGradients(const ConstMatrixRef& items, const uint32_t* row_id
   }
   // What concerns a single row, forward and backward ...
   ForRanges(n, model.least_rows(), kLanes, [&](Range rows) {
-    EncoderForward(items, row_ids, rows);
+    EncoderForward(row_ids, rows);
     if (held != nullptr) {
       if (!config.balanced()) {
         model.quantizer().Encode(pass.latent.middleRows(rows.first, rows.count),
@@ -185,7 +184,7 @@ void TrainStep::AddGradients(const ConstMatrixRef& items, const uint32_t* row_id
     }
     pass.DecoderForward(model, codes, rows);
     Matrix& doutput = pass.doutput(model);
-    Reconstruct(config, pass.output, *pass.target, rows, batch_size_, pass.losses, doutput);
+    Reconstruct(config, pass.output, pass.target(), rows, batch_size_, pass.losses, doutput);
     model.head().Backward(pass.output, rows, pass.head_tape, doutput);
     MatrixRef dquantized = pass.dquantized;
     model.decoder().Backward(model.store(), doutput, rows, pass.decoder_tape, &dquantized);
@@ -254,10 +253,10 @@ Losses Evaluate(const Model& model, const ConstMatrixRef& items) {
     const ConstMatrixRef block = items.middleRows(first, std::min(kRowBlock, items.rows() - first));
     pass.Begin(model, block, false);
     ForRanges(block.rows(), model.least_rows(), kLanes, [&](Range rows) {
-      pass.ScaleInput(model, block, rows);
+      pass.ScaleInput(model, rows);
       pass.EncoderForward(model, rows);
       pass.DecoderForward(model, nullptr, rows);
-      MeasureReconstruction(model.config(), pass.output, *pass.target, rows, pass.losses);
+      MeasureReconstruction(model.config(), pass.output, pass.target(), rows, pass.losses);
     });
     ItemOutOfRange::Check(pass.latent, first);
     losses.Add(model.config(), pass.losses, pass.tape);

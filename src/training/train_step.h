@@ -64,7 +64,7 @@ class TrainStep {
  private:
   void Plan(const ConstMatrixRef& items, const uint32_t* row_ids);
   void AddGradients(const ConstMatrixRef& items, const uint32_t* row_ids);
-  void EncoderForward(const ConstMatrixRef& items, const uint32_t* row_ids, Range rows);
+  void EncoderForward(const uint32_t* row_ids, Range rows);
 
   Model* model_;
   std::unique_ptr<Pass> pass_;
