@@ -370,8 +370,7 @@ async function present(job: number, data: DataSet, result: Trained): Promise<voi
   takeAway.show(data, { config: result.config, fingerprint, example });
 }
 
-/** Shows a result of an earlier run as it was shown then. */
-/** Shows a kept result. A run that begins meanwhile would lose the race against it, or spoil it: it must wait. */
+/** Shows a result of an earlier run as it was shown then. A run that began meanwhile would lose the race against it, or spoil it: it must wait. */
 async function showKept(kept: KeptContents, source: DataSource): Promise<boolean> {
   const release = holdTraining();
   return reopen(kept, source).finally(release);

@@ -1,14 +1,11 @@
 """PyTorch on the processor: the same model, with its fastest operations. As many threads as the environment allows."""
 
-import json
 import os
-import struct
 import time
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from serve import read_rows, serve
+from serve import read_model, read_rows, serve
 
 torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 torch.set_num_interop_threads(1)
@@ -23,14 +20,9 @@ def load(items_file, model):
     """The rows, and the weights of our model file (safetensors)."""
     global items
     items = torch.from_numpy(read_rows(**items_file))
-    with open(model, "rb") as file:
-        header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
-        data = file.read()
-    config.update(json.loads(header.pop("__metadata__")["rqvae"])["config"])
-    for name, tensor in header.items():
-        start, end = tensor["data_offsets"]
-        array = np.frombuffer(data[start:end], np.float32).reshape(tensor["shape"])
-        weights[name] = torch.from_numpy(array.copy())
+    ours, arrays = read_model(model)
+    config.update(ours)
+    weights.update({name: torch.from_numpy(array) for name, array in arrays.items()})
 
 
 def mlp(p, part, x):

@@ -4,16 +4,13 @@ The codes are found with a table of the products of all codes (one product with 
 optimiser is PyTorch's fused one. As many threads as the environment allows.
 """
 
-import json
 import math
 import os
-import struct
 import time
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from serve import read_rows, serve
+from serve import read_model, read_rows, serve
 
 torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 torch.set_num_interop_threads(1)
@@ -22,15 +19,10 @@ torch.set_num_interop_threads(1)
 class Recipe:
     def __init__(self, model, items, unseen, train):
         self.train_options = train
-        with open(model, "rb") as file:
-            header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
-            data = file.read()
-        self.config = json.loads(header.pop("__metadata__")["rqvae"])["config"]
-        self.p = {}
-        for name, tensor in header.items():
-            start, end = tensor["data_offsets"]
-            array = np.frombuffer(data[start:end], np.float32).reshape(tensor["shape"])
-            self.p[name] = torch.from_numpy(array.copy()).requires_grad_(not name.startswith("input."))
+        self.config, arrays = read_model(model)
+        self.p = {
+            name: torch.from_numpy(array).requires_grad_(not name.startswith("input.")) for name, array in arrays.items()
+        }
         self.items, self.unseen = (self.scaled(torch.from_numpy(read_rows(**rows))) for rows in (items, unseen))
         self.act = F.relu if self.config["activation"] == "relu" else F.silu
 
@@ -69,9 +61,7 @@ class Recipe:
                 total = met.view(n, width, -1).add_(alone[:, None]).add_(error[..., None])
                 judged = total + penalty[..., None] if weight else total
             flat = judged.flatten(1)
-            if level + 1 == len(books):
-                best = flat.argmin(1, keepdim=True)
-            elif self.config["encodeBeam"] == 1:
+            if level + 1 == len(books) or self.config["encodeBeam"] == 1:
                 best = flat.argmin(1, keepdim=True)
             else:
                 best = flat.topk(min(self.config["encodeBeam"], flat.shape[1]), dim=1, largest=False).indices

@@ -1,6 +1,7 @@
 """The contender's side of ../contender.mjs in Python: a line of JSON in, a line of JSON out."""
 
 import json
+import struct
 import sys
 
 import numpy as np
@@ -22,3 +23,16 @@ def serve(commands):
 def read_rows(path, dim):
     """A file of float32 rows."""
     return np.fromfile(path, np.float32).reshape(-1, dim)
+
+
+def read_model(path):
+    """The configuration and the arrays, by name, of our model file (safetensors)."""
+    with open(path, "rb") as file:
+        header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+        data = file.read()
+    config = json.loads(header.pop("__metadata__")["rqvae"])["config"]
+    arrays = {}
+    for name, tensor in header.items():
+        start, end = tensor["data_offsets"]
+        arrays[name] = np.frombuffer(data[start:end], np.float32).reshape(tensor["shape"]).copy()
+    return config, arrays

@@ -102,15 +102,14 @@ const { config, history } = model;
 const epochs = history?.epochs ?? [];
 
 const some = { data: items.data.subarray(0, 10_000 * dim), rows: Math.min(rows, 10_000), dim };
-const encodeRate = (1000 * some.rows) / milliseconds(() => model.encode(some), 3);
-let found = { seconds, cpu, phases, memory, config, epochs: epochs.length, encodeRate };
+const encoding = milliseconds(() => model.encode(some), 3);
+let found = { seconds, cpu, phases, memory, config, epochs: epochs.length, encodeRate: (1000 * some.rows) / encoding };
 
 if (threads === 1) {
   const one = items.data.subarray(0, dim);
   const greedy = await RQVAE.load(model.save(), { config: { encodeBeam: 1 } });
-  const beamSeconds = milliseconds(() => model.encode(some), 2) - milliseconds(() => greedy.encode(some), 2);
+  const beam = encoding - milliseconds(() => greedy.encode(some), 3);
   greedy.dispose();
-  const forward = milliseconds(() => model.encode(some), 1);
   const evaluations = epochs.filter(({ evaluated }) => evaluated).length;
   const { train } = suggestConfig({ n: rows, inputDim: dim });
   const field = FIELD_TRAIN(rows);
@@ -135,8 +134,8 @@ if (threads === 1) {
     ...found,
     // Of the epochs, by separate calls: what a beam costs more than the nearest code, and encoding all items at each evaluation.
     estimates: {
-      "beam, beyond the nearest code": (beamSeconds * epochs.length * rows) / some.rows,
-      evaluations: (forward * evaluations * rows) / some.rows,
+      "beam, beyond the nearest code": (beam * epochs.length * rows) / some.rows,
+      evaluations: (encoding * evaluations * rows) / some.rows,
     },
     files,
     checked: CHECKED,

@@ -14,10 +14,10 @@ import { steadyTraining } from "./suggest-config.ts";
  * If the new items are of a new kind, which the old codes were not made for, it has twice as many epochs, in which new items come twice, or
  * four times below eight items per dimension. The least used first codes become theirs, and at most a quarter as many known items
  * lose their ID by that as there are new ones. The noise would let held IDs go in that time, so that it only stays where there are so few
- * items. Without it, small cells bear the higher rate.
+ * items. Without it, small cells bear the higher rate. Measured by `npm run bench:churn`.
  *
  * @param newKind How many items are of a new kind.
- * @param stability Without any, no item is new. Measured by `npm run bench:churn`.
+ * @param stability Without any, no item is new.
  */
 export function suggestRetraining(
   n: number,

@@ -159,21 +159,20 @@ class OpenFile implements OpenedItems {
   }
 
   async read(first: number, count: number): Promise<Float32Array> {
-    const isSize = Number.isInteger(count) && count >= 0 && count <= this.rows; // else the next line says so
-    const values = new Float32Array(isSize ? count * this.dim : 0);
-    await this[READ_INTO](values, first, count);
-    return values;
-  }
-
-  /** Bound, since it may be asked for behind a proxy. */
-  readonly [READ_INTO] = async (values: Float32Array, first: number, count: number): Promise<void> => {
-    const { rows } = this;
+    const { rows, dim } = this;
     this.#requireOpen();
     if (!(Number.isInteger(first) && Number.isInteger(count) && first >= 0 && count >= 0 && first + count <= rows)) {
       throw invalid(
         "SOURCE_READ",
       )`${{ file: this.#name, form: "statement" }} has ${counted(rows, "row")}, but ${describeValue(count)} from row ${describeValue(first)} on were requested`;
     }
+    const values = new Float32Array(count * dim);
+    await this[READ_INTO](values, first, count);
+    return values;
+  }
+
+  /** Of rows that exist. Bound, since it may be asked for behind a proxy. */
+  readonly [READ_INTO] = async (values: Float32Array, first: number, count: number): Promise<void> => {
     const fill = () => {
       this.#requireOpen();
       return inFile(
